@@ -1,0 +1,1 @@
+"""The control plane: configuration, identities and audit, compiled into snapshots."""

@@ -1,0 +1,1 @@
+"""The HTTP client that speaks to providers."""

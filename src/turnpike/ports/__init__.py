@@ -1,0 +1,1 @@
+"""Protocols only: what the planes need from the world."""
