@@ -1,0 +1,213 @@
+"""Every error a caller can meet: its public code and its HTTP status, in one place.
+
+A code, once published, is never renamed. The message says what is wrong and how to mend it, and
+holds nothing secret. Dialects turn these into the body that their SDK parses.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TurnpikeError(Exception):
+    """Something that a caller is told; subclasses name what happened."""
+
+    code: ClassVar[str]
+    http_status: ClassVar[int]
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidRequest(TurnpikeError):
+    """The request breaks a rule of HTTP or of its dialect."""
+
+    code, http_status = "invalid_request", 400
+
+
+class InvalidJson(TurnpikeError):
+    """The body is not JSON, or not one object."""
+
+    code, http_status = "invalid_json", 400
+
+
+class UnsupportedParameter(TurnpikeError):
+    """The target cannot carry what the request asks for."""
+
+    code, http_status = "unsupported_parameter", 400
+
+
+class InvalidTags(TurnpikeError):
+    """Tags are malformed, too many, or one that is required is missing."""
+
+    code, http_status = "invalid_tags", 400
+
+
+class MissingKey(TurnpikeError):
+    """No key came with the request."""
+
+    code, http_status = "missing_key", 401
+
+
+class InvalidKey(TurnpikeError):
+    """The key is mistyped, unknown, or not valid from this network."""
+
+    code, http_status = "invalid_key", 401
+
+
+class ExpiredKey(TurnpikeError):
+    """The key was valid until a moment that has passed."""
+
+    code, http_status = "expired_key", 401
+
+
+class RevokedKey(TurnpikeError):
+    """The key was withdrawn."""
+
+    code, http_status = "revoked_key", 401
+
+
+class ModelNotAllowed(TurnpikeError):
+    """The caller may not use this model."""
+
+    code, http_status = "model_not_allowed", 403
+
+
+class SurfaceNotAllowed(TurnpikeError):
+    """The caller may not use this surface."""
+
+    code, http_status = "surface_not_allowed", 403
+
+
+class PolicyDenied(TurnpikeError):
+    """A rule of the organisation forbids this call."""
+
+    code, http_status = "policy_denied", 403
+
+
+class ModelNotFound(TurnpikeError):
+    """No configured model has this name."""
+
+    code, http_status = "model_not_found", 404
+
+
+class NotFound(TurnpikeError):
+    """There is nothing at this address."""
+
+    code, http_status = "not_found", 404
+
+
+class MethodNotAllowed(TurnpikeError):
+    """The address exists, but not for this method."""
+
+    code, http_status = "method_not_allowed", 405
+
+
+class RequestTimeout(TurnpikeError):
+    """The request did not arrive whole within the time that the edge gives it."""
+
+    code, http_status = "request_timeout", 408
+
+
+class Conflict(TurnpikeError):
+    """The thing was changed by somebody else meanwhile, or is in use."""
+
+    code, http_status = "conflict", 409
+
+
+class LengthRequired(TurnpikeError):
+    """A body needs content-length or chunked encoding."""
+
+    code, http_status = "length_required", 411
+
+
+class PayloadTooLarge(TurnpikeError):
+    """The body is larger than the edge takes."""
+
+    code, http_status = "payload_too_large", 413
+
+
+class UnsupportedMediaType(TurnpikeError):
+    """The body's content-type or content-encoding is not one that is read."""
+
+    code, http_status = "unsupported_media_type", 415
+
+
+class ExpectationFailed(TurnpikeError):
+    """The request expects something other than `100-continue`."""
+
+    code, http_status = "expectation_failed", 417
+
+
+class HeadersTooLarge(TurnpikeError):
+    """The request line or the headers are larger or more than the edge takes."""
+
+    code, http_status = "headers_too_large", 431
+
+
+class ClientClosed(TurnpikeError):
+    """The caller went away; nobody reads this but the record."""
+
+    code, http_status = "client_closed", 499
+
+
+class UpstreamFailed(TurnpikeError):
+    """The provider could not be reached, or failed without an answer."""
+
+    code, http_status = "upstream_failed", 502
+
+
+class UpstreamInvalid(TurnpikeError):
+    """The provider's answer is not what its dialect allows."""
+
+    code, http_status = "upstream_invalid", 502
+
+
+class UpstreamUnauthorized(TurnpikeError):
+    """The provider refused the gateway's own credential."""
+
+    code, http_status = "upstream_unauthorized", 502
+
+
+class UpstreamInterrupted(TurnpikeError):
+    """The provider's answer was cut after it had begun."""
+
+    code, http_status = "upstream_interrupted", 502
+
+
+class UpstreamTimeout(TurnpikeError):
+    """The provider did not answer within a time limit."""
+
+    code, http_status = "upstream_timeout", 504
+
+
+class UpstreamUnavailable(TurnpikeError):
+    """No target of this model can be used now."""
+
+    code, http_status = "upstream_unavailable", 503
+
+
+class Overloaded(TurnpikeError):
+    """The gateway has as many calls, connections or bytes in hand as it takes."""
+
+    code, http_status = "overloaded", 503
+
+
+class Draining(TurnpikeError):
+    """The gateway is stopping and takes no new call."""
+
+    code, http_status = "draining", 503
+
+
+class NotReady(TurnpikeError):
+    """The gateway has no configuration yet."""
+
+    code, http_status = "not_ready", 503
+
+
+class InternalError(TurnpikeError):
+    """A fault of our own; the log has its details under the call's id."""
+
+    code, http_status = "internal_error", 500

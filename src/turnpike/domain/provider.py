@@ -1,0 +1,35 @@
+"""What is known of a kind of provider: one row of the table that `providers/` fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from turnpike.domain.surface import Surface
+
+Credentialed = Callable[[str], tuple[tuple[str, str], ...]]
+"""From a credential to the headers that carry it upstream."""
+
+
+class ProviderKind(msgspec.Struct, frozen=True):
+    """Facts about one kind of provider.
+
+    name: as `kind:` in the configuration.
+    title: for people.
+    base_url: the vendor's public address, None where the configuration must give one.
+    paths: what follows the base URL, for each surface that the kind serves natively.
+    credentialed: the authentication headers made from a credential.
+    credential_variable: the variable that the vendor's own SDK reads, None where there is none.
+    credential_required: whether it refuses calls that carry no credential.
+    model_patterns: names that only this vendor's models bear, for use without configuration.
+    """
+
+    name: str
+    title: str
+    base_url: str | None
+    paths: Mapping[Surface, str]
+    credentialed: Credentialed
+    credential_variable: str | None = None
+    credential_required: bool = True
+    model_patterns: tuple[str, ...] = ()
