@@ -1,0 +1,1 @@
+"""Tests of Turnpike: each folder proves another kind of promise (see CONTRIBUTING.md)."""
