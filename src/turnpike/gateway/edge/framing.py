@@ -1,0 +1,115 @@
+"""The one rule of framing: what a request may look like, decided without I/O.
+
+llhttp in its strict mode refuses most of what request smuggling lives on (both lengths, a
+repeated or odd length, a bare LF, white space before a colon, folded lines). What it lets pass is
+refused here. Sources: RFC 9110 and RFC 9112, sections 2 to 7.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from turnpike.domain.errors import (
+    ExpectationFailed,
+    HeadersTooLarge,
+    InvalidRequest,
+    LengthRequired,
+    PayloadTooLarge,
+    TurnpikeError,
+    UnsupportedMediaType,
+)
+from turnpike.gateway.edge.limits import EdgeLimits
+
+SINGLE_HEADERS: Final = frozenset(
+    (
+        b"host",
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"transfer-encoding",
+        b"authorization",
+        b"x-api-key",
+        b"api-key",
+        b"x-goog-api-key",
+        b"expect",
+        b"idempotency-key",
+    )
+)
+"""Headers whose meaning would depend on who reads which of two."""
+
+METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
+ENCODINGS: Final = frozenset((b"gzip", b"x-gzip", b"zstd"))
+
+
+def split_target(target: bytes) -> tuple[str, bytes]:
+    """Path and query of a request target in origin or absolute form.
+
+    Raises InvalidRequest where it is neither, or not visible ASCII.
+    """
+    if not target.isascii() or any(byte <= 0x20 or byte == 0x7F for byte in target):
+        raise InvalidRequest("The request target may hold visible ASCII characters only.")
+    if target[:1] != b"/":
+        target = _origin_form(target)
+    path, _, query = target.partition(b"?")
+    return path.decode("ascii"), query.partition(b"#")[0]
+
+
+def _origin_form(target: bytes) -> bytes:
+    if target == b"*":
+        return target
+    for scheme in (b"http://", b"https://"):
+        if target[: len(scheme)].lower() == scheme:
+            host, slash, rest = target[len(scheme) :].partition(b"/")
+            if host:
+                return slash + rest if slash else b"/"
+    raise InvalidRequest("The request target must be a path that begins with a slash.")
+
+
+def check_head(
+    method: str, version: str, headers: dict[bytes, bytes], limits: EdgeLimits
+) -> TurnpikeError | None:
+    """The fault of a request's head, None where it may go on. Header names are lower-case."""
+    if version not in ("1.1", "1.0"):
+        return InvalidRequest("The gateway speaks HTTP/1.1 (and 1.0).")
+    if method not in METHODS:
+        return InvalidRequest(f"The method {method} is not one that HTTP APIs use.")
+    if b"upgrade" in headers:
+        return InvalidRequest("The gateway does not upgrade connections; leave the header out.")
+    if version == "1.1" and b"host" not in headers:
+        return InvalidRequest("An HTTP/1.1 request needs a host header.")
+    return _check_body_framing(method, version, headers, limits)
+
+
+def _check_body_framing(
+    method: str, version: str, headers: dict[bytes, bytes], limits: EdgeLimits
+) -> TurnpikeError | None:
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None:
+        if version == "1.0" or coding.lower() != b"chunked":
+            return InvalidRequest("The only transfer-encoding is `chunked`, in HTTP/1.1.")
+    elif b"content-length" in headers:
+        if int(headers[b"content-length"]) > limits.body_bytes:
+            return too_large(limits)
+    elif method in BODY_METHODS:
+        return LengthRequired("A request with a body needs content-length or chunked encoding.")
+    encoding = headers.get(b"content-encoding", b"identity").lower()
+    if encoding != b"identity" and encoding not in ENCODINGS:
+        return UnsupportedMediaType("A body may be packed with gzip or zstd, or not at all.")
+    expect = headers.get(b"expect")
+    if expect is not None and expect.lower() != b"100-continue":
+        return ExpectationFailed("The only expectation that is met is `100-continue`.")
+    return None
+
+
+def too_large(limits: EdgeLimits) -> PayloadTooLarge:
+    """The refusal of a body over its bound."""
+    return PayloadTooLarge(f"A request body may have {limits.body_bytes} bytes at most.")
+
+
+def head_too_large(limits: EdgeLimits) -> HeadersTooLarge:
+    """The refusal of a head over its bounds."""
+    return HeadersTooLarge(
+        f"Request line and headers may have {limits.head_bytes} bytes and "
+        f"{limits.header_count} lines at most."
+    )

@@ -1,0 +1,172 @@
+"""The edge of one worker: listens, keeps its connections within bounds, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from email.utils import formatdate
+from typing import Any
+
+import structlog
+
+from turnpike.domain.errors import InternalError, TurnpikeError
+from turnpike.gateway.deadlines import Deadlines
+from turnpike.gateway.edge.connection import Connection
+from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.reader import Refusal
+from turnpike.gateway.edge.unpack import unpack
+from turnpike.ports.clock import Clock
+from turnpike.ports.http import Application, Reply, Request
+
+BACKLOG = 4096
+DATE_SECONDS = 1.0
+INLINE_UNPACK_BYTES = 65_536
+"""A packed body larger than this is unpacked beside the event loop."""
+
+RenderedError = tuple[int, bytes, bytes]
+RenderError = Callable[[str, dict[bytes, bytes], TurnpikeError], RenderedError]
+"""From path, headers and error to the status, head and body in the shape the caller's SDK parses."""
+
+
+class Server:
+    """One listening socket's worth of connections.
+
+    `application` answers whole requests; `render_error` shapes what is refused before one is whole.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        render_error: RenderError,
+        limits: EdgeLimits,
+        clock: Clock,
+        deadlines: Deadlines,
+    ) -> None:
+        self._application = application
+        self._render_error = render_error
+        self.limits = limits
+        self.clock = clock
+        self.deadlines = deadlines
+        self.buffered_bytes = 0
+        self.draining = False
+        self.date = b""
+        self._loop = asyncio.get_running_loop()
+        self._group: asyncio.TaskGroup | None = None
+        self._connections: set[Connection] = set()
+        self._listener: asyncio.Server | None = None
+        self._date_timer: asyncio.TimerHandle | None = None
+        self.now = self._loop.time
+        self.future: Callable[[], asyncio.Future[None]] = self._loop.create_future
+
+    async def listen(
+        self,
+        group: asyncio.TaskGroup,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> int:
+        """Take connections from now on, each with a task of `group`; returns the port.
+
+        Several workers may listen on the same port (SO_REUSEPORT). Raises OSError where it is
+        taken by somebody else.
+        """
+        self._group = group
+        self._tell_date()
+        self._listener = await self._loop.create_server(
+            lambda: Connection(self), host, port, ssl=tls, backlog=BACKLOG, reuse_port=True
+        )
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    def drain(self) -> None:
+        """Hang up on idle callers; those in a call are told that it was their last here."""
+        self.draining = True
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+
+    async def close(self) -> None:
+        """Listen no more, cut whoever is still there."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._date_timer is not None:
+            self._date_timer.cancel()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._connections)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more connections than the limit."""
+        return len(self._connections) > self.limits.connections
+
+    # What a connection asks of its server
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is there."""
+        self._connections.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        self.deadlines.forget(connection)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a connection's task."""
+        if self._group is None:
+            raise RuntimeError("listen() comes first")
+        return self._group.create_task(work)
+
+    async def answer(self, request: Request, reply: Reply) -> None:
+        """Have the application answer; a fault of ours is logged and told as one."""
+        try:
+            if b"content-encoding" in request.headers:
+                request = await self._unpacked(request)
+            await self._application(request, reply)
+        except TurnpikeError as error:
+            reply.whole(*self._render_error(request.path, request.headers, error))
+        except Exception:
+            structlog.get_logger().exception("edge.fault", method=request.method, path=request.path)
+            error = InternalError("A fault inside the gateway; its log says more.")
+            if reply.begun:
+                reply.abort()
+            else:
+                reply.whole(*self._render_error(request.path, request.headers, error))
+
+    def render_refusal(self, refusal: Refusal) -> RenderedError:
+        """The answer to what could not be read as a request."""
+        path = refusal.target.partition(b"?")[0].decode("latin-1")
+        return self._render_error(path, refusal.headers, refusal.error)
+
+    async def _unpacked(self, request: Request) -> Request:
+        headers = dict(request.headers)
+        encoding = headers.pop(b"content-encoding").lower()
+        body = request.body
+        if encoding == b"identity":
+            pass
+        elif len(body) <= INLINE_UNPACK_BYTES:
+            body = unpack(body, encoding, self.limits)
+        else:
+            body = await self._beside(unpack, body, encoding, self.limits)
+        headers[b"content-length"] = b"%d" % len(body)
+        return Request(
+            request.method,
+            request.path,
+            request.query,
+            headers,
+            body,
+            request.peer,
+            request.received_ns,
+        )
+
+    def _beside(
+        self, work: Callable[[bytes, bytes, EdgeLimits], bytes], *values: Any
+    ) -> Awaitable[bytes]:
+        return self._loop.run_in_executor(None, work, *values)
+
+    def _tell_date(self) -> None:
+        self.date = formatdate(self.clock.now_ns() / 1e9, usegmt=True).encode()
+        self._date_timer = self._loop.call_later(DATE_SECONDS, self._tell_date)
