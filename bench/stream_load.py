@@ -1,0 +1,289 @@
+"""Streams through a gateway, with upstream and readers in this one process; run as a child, prints one JSON line.
+
+Times compared are taken by one clock in one process, and each event can answer the one before it, so that no event
+shares a TCP segment with another and no queue builds up unseen.
+"""
+
+import argparse
+import asyncio
+import gc
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import uvloop
+
+from bench.figures import Spread, scaled, spread
+from bench.processes import cpu_seconds, rss_bytes
+from bench.stream_upstream import UpstreamConnection
+from bench.wire import CHAT_PATH, EVENT_MARK, post, stamped_event, stamps_in, stream_body
+
+OPEN_BATCH = 50
+OPEN_SECONDS = 60.0
+SETTLE_SECONDS = 2.0
+FIRST_EVENT_DELAY_SECONDS = 0.002
+BULK_EVENTS = 16
+NANOSECONDS_TO_MILLISECONDS = 1e-6
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+class StreamPlan(msgspec.Struct, frozen=True):
+    """What one run of streams is to do; read from the command line as JSON."""
+
+    mode: str
+    port: int
+    upstream_port: int
+    model: str
+    headers: dict[str, str]
+    worker_pids: list[int]
+    streams: int = 1
+    events_per_second: float = 5.0
+    seconds: float = 5.0
+    path: str = CHAT_PATH
+
+
+class StreamResult(msgspec.Struct, frozen=True):
+    """What one run of streams measured; delays from upstream's write to the reader's read, in milliseconds."""
+
+    mode: str
+    streams: int
+    answered: int
+    events: int
+    seconds: float
+    delay_ms: Spread | None
+    worker_cpu_seconds: float
+    worker_growth_bytes: int
+    fault: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Events per second that the readers got."""
+        return self.events / self.seconds
+
+
+class Reader(asyncio.Protocol):
+    """One client that reads one stream at a time."""
+
+    def __init__(self, index: int, request: bytes, on_data: Callable[["Reader", bytes], None]) -> None:
+        self.index = index
+        self.answered = False
+        self._request = request
+        self._on_data = on_data
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.ask()
+
+    def ask(self) -> None:
+        """Sends the request for a stream."""
+        if self._transport is not None:
+            self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if EVENT_MARK in data:
+            self.answered = True
+        self._on_data(self, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class StreamLoad:
+    """Upstream and readers of one run; `measure` drives them and says what came of it."""
+
+    def __init__(self, plan: StreamPlan) -> None:
+        self._plan = plan
+        self._readers: list[Reader] = []
+        self._peers: dict[int, UpstreamConnection] = {}
+        self._running = False
+        self._counting = False
+        self._events = 0
+        self._delays_ns: list[int] = []
+        self._last_data = b""
+        self._first_done = asyncio.Event()
+
+    async def measure(self) -> StreamResult:
+        """Opens all streams, lets them settle, measures for the planned time, and ends them."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: UpstreamConnection(self._stream_asked),
+            "127.0.0.1",
+            self._plan.upstream_port,
+            backlog=4096,
+        )
+        self._running = True
+        memory_before = self._worker_memory()
+        try:
+            await self._open()
+            if self._plan.mode == "first":
+                return await self._first_events()
+            return await self._steady(memory_before)
+        finally:
+            self._running = False
+            for peer in self._peers.values():
+                peer.write_end()
+            for reader in self._readers:
+                reader.close()
+            server.close()
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + OPEN_SECONDS
+        host = f"127.0.0.1:{self._plan.port}"
+        on_data = {"relay": self._relay, "bulk": self._count, "paced": self._stamp, "first": self._first}
+        for index in range(self._plan.streams):
+            request = post(self._plan.path, host, self._plan.headers, stream_body(self._plan.model, index))
+            reader = Reader(index, request, on_data[self._plan.mode])
+            await loop.create_connection(lambda made=reader: made, "127.0.0.1", self._plan.port)  # type: ignore[misc]
+            self._readers.append(reader)
+            if index % OPEN_BATCH == OPEN_BATCH - 1:
+                await self._answered(index + 1, deadline)
+        await self._answered(self._plan.streams, deadline)
+
+    async def _answered(self, count: int, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        while sum(reader.answered for reader in self._readers) < count and loop.time() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def _steady(self, memory_before: int) -> StreamResult:
+        if self._plan.mode == "paced":
+            self._pace(time.perf_counter_ns(), 0)
+        await asyncio.sleep(SETTLE_SECONDS)
+        cpu_before, started_ns = self._worker_cpu(), time.perf_counter_ns()
+        self._counting = True
+        await asyncio.sleep(self._plan.seconds)
+        self._counting = False
+        seconds = (time.perf_counter_ns() - started_ns) / 1e9
+        cpu_used, memory_after = self._worker_cpu() - cpu_before, self._worker_memory()
+        return self._result(seconds, cpu_used, memory_after - memory_before)
+
+    async def _first_events(self) -> StreamResult:
+        started_ns, cpu_before = time.perf_counter_ns(), self._worker_cpu()
+        self._counting = True
+        while time.perf_counter_ns() - started_ns < self._plan.seconds * 1e9:
+            await asyncio.wait_for(self._first_done.wait(), OPEN_SECONDS)
+            self._first_done.clear()
+            self._readers[0].ask()
+        self._counting = False
+        seconds = (time.perf_counter_ns() - started_ns) / 1e9
+        return self._result(seconds, self._worker_cpu() - cpu_before, 0)
+
+    def _result(self, seconds: float, cpu_used: float, growth_bytes: int) -> StreamResult:
+        answered = sum(reader.answered for reader in self._readers)
+        fault = "" if self._events else "no event came through; last answer: " + repr(self._last_data[:300])
+        delays = scaled(spread(self._delays_ns), NANOSECONDS_TO_MILLISECONDS) if self._delays_ns else None
+        return StreamResult(
+            mode=self._plan.mode,
+            streams=self._plan.streams,
+            answered=answered,
+            events=self._events,
+            seconds=seconds,
+            delay_ms=delays,
+            worker_cpu_seconds=cpu_used,
+            worker_growth_bytes=growth_bytes,
+            fault=fault,
+        )
+
+    def _stream_asked(self, peer: UpstreamConnection, index: int) -> None:
+        self._peers[index] = peer
+        if self._plan.mode == "first":
+            asyncio.get_running_loop().call_later(FIRST_EVENT_DELAY_SECONDS, self._answer_first, peer)
+            return
+        peer.write_first_event(time.perf_counter_ns())
+        if self._plan.mode == "bulk":
+            peer.on_writable = lambda: self._fill(peer)
+            self._fill(peer)
+
+    def _answer_first(self, peer: UpstreamConnection) -> None:
+        peer.write_first_event(time.perf_counter_ns())
+        asyncio.get_running_loop().call_later(FIRST_EVENT_DELAY_SECONDS, peer.write_end)
+
+    def _first(self, reader: Reader, data: bytes) -> None:
+        self._stamp(reader, data)
+        if data.endswith(LAST_CHUNK):
+            self._first_done.set()
+
+    def _relay(self, reader: Reader, data: bytes) -> None:
+        count = data.count(EVENT_MARK)
+        if self._counting:
+            self._events += count
+        if not count:
+            self._last_data = data
+        peer = self._peers.get(reader.index)
+        if peer is not None and self._running:
+            for _ in range(count):
+                peer.write(_EVENT)
+
+    def _count(self, reader: Reader, data: bytes) -> None:
+        if self._counting:
+            self._events += data.count(EVENT_MARK)
+        if not reader.answered:
+            self._last_data = data
+
+    def _stamp(self, reader: Reader, data: bytes) -> None:
+        now_ns = time.perf_counter_ns()
+        if not reader.answered:
+            self._last_data = data
+        if self._counting:
+            stamps = stamps_in(data)
+            self._events += len(stamps)
+            self._delays_ns.extend(now_ns - stamp for stamp in stamps)
+
+    def _fill(self, peer: UpstreamConnection) -> None:
+        while self._running and peer.writable and peer.is_open:
+            peer.write(_BULK)
+
+    def _pace(self, started_ns: int, sent: int) -> None:
+        """Sends all that is due by now: streams take turns, evenly spread over the time between two events of one."""
+        if not self._running:
+            return
+        total_per_second = self._plan.streams * self._plan.events_per_second
+        due = int((time.perf_counter_ns() - started_ns) / 1e9 * total_per_second)
+        for turn in range(sent, due):
+            peer = self._peers.get(turn % self._plan.streams)
+            if peer is not None:
+                peer.write(stamped_event(time.perf_counter_ns()))
+        asyncio.get_running_loop().call_later(0.001, self._pace, started_ns, due)
+
+    def _worker_cpu(self) -> float:
+        return sum(cpu_seconds(pid) for pid in self._plan.worker_pids)
+
+    def _worker_memory(self) -> int:
+        return sum(rss_bytes(pid) for pid in self._plan.worker_pids)
+
+
+_EVENT = stamped_event(0)
+_BULK = _EVENT * BULK_EVENTS
+
+
+async def _measure(plan: StreamPlan) -> StreamResult:
+    return await StreamLoad(plan).measure()
+
+
+def main() -> None:
+    """Reads a plan from the file that is named, and prints the result as one JSON line."""
+    parser = argparse.ArgumentParser(
+        description="one run of streams, as a plan says (a child of the benches)"
+    )
+    parser.add_argument("plan", type=Path)
+    plan = msgspec.json.decode(parser.parse_args().plan.read_bytes(), type=StreamPlan)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # A collection in this process would look like a stall of the gateway.
+    gc.disable()
+    result = uvloop.run(_measure(plan))
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()
