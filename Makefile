@@ -8,7 +8,7 @@ ARGS    ?=
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-CODE   := $(wildcard src bench demo tests scripts)
+CODE   := $(wildcard src bench demo tests)
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation --editable .
 
 .PHONY: up demo test unit rest check format bench bench-quick soak fuzz docs lock clean
@@ -25,7 +25,7 @@ unit: $(STAMPS)/dev
 	$(BIN)/python -m pytest tests/unit --within-seconds $(UNIT_SECONDS) $(ARGS)
 
 rest: $(STAMPS)/dev
-	@scripts/debian-packages test
+	@scripts/debian-packages
 	$(BIN)/python -m pytest tests --ignore tests/unit $(ARGS)
 
 check: $(STAMPS)/dev ## Form, types and fences, without running anything.
@@ -39,12 +39,10 @@ format: $(STAMPS)/dev ## Put the code in form.
 	$(BIN)/ruff check --fix $(CODE)
 
 bench: $(STAMPS)/dev ## Measure side by side with other gateways; prints one table.
-	@scripts/debian-packages bench
 	@exec $(BIN)/python -m bench $(ARGS)
 
-bench-quick: $(STAMPS)/dev ## The same without the other gateways and in seconds.
-	@scripts/debian-packages bench
-	@exec $(BIN)/python -m bench --quick $(ARGS)
+bench-quick: $(STAMPS)/dev ## A running gateway beside nginx, in a minute; ARGS="--url http://127.0.0.1:8080 …".
+	@exec $(BIN)/python -m bench.quick $(ARGS)
 
 soak: $(STAMPS)/dev ## Mixed traffic with faults for SECONDS (60; 7200 is the release's measure).
 	@exec $(BIN)/python -m bench.soak --seconds $(SECONDS) $(ARGS)
