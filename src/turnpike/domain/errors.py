@@ -6,6 +6,7 @@ holds nothing secret. Dialects turn these into the body that their SDK parses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -25,6 +26,14 @@ class InvalidRequest(TurnpikeError):
     """The request breaks a rule of HTTP or of its dialect."""
 
     code, http_status = "invalid_request", 400
+
+
+class FaultyDocument(InvalidRequest):
+    """A document of resources cannot be applied; `faults` holds each reason, for people and as values."""
+
+    def __init__(self, message: str, faults: Sequence[object]) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class InvalidJson(TurnpikeError):
@@ -87,6 +96,12 @@ class PolicyDenied(TurnpikeError):
     code, http_status = "policy_denied", 403
 
 
+class PermissionDenied(TurnpikeError):
+    """The caller's role does not allow this operation of the control API."""
+
+    code, http_status = "permission_denied", 403
+
+
 class ModelNotFound(TurnpikeError):
     """No configured model has this name."""
 
@@ -115,6 +130,20 @@ class Conflict(TurnpikeError):
     """The thing was changed by somebody else meanwhile, or is in use."""
 
     code, http_status = "conflict", 409
+
+
+class ProvisionRefused(Conflict):
+    """Gateway workers cannot serve from a configuration; `workers` says why, by worker."""
+
+    def __init__(self, message: str, workers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.workers = workers
+
+
+class PreconditionFailed(TurnpikeError):
+    """The thing is not (or no longer) what the request's `If-Match` or `If-None-Match` names."""
+
+    code, http_status = "conflict", 412
 
 
 class LengthRequired(TurnpikeError):
@@ -205,6 +234,12 @@ class NotReady(TurnpikeError):
     """The gateway has no configuration yet."""
 
     code, http_status = "not_ready", 503
+
+
+class StoreUnavailable(TurnpikeError):
+    """The control plane's store cannot be reached or used."""
+
+    code, http_status = "store_unavailable", 503
 
 
 class InternalError(TurnpikeError):
