@@ -51,7 +51,7 @@ fuzz: $(STAMPS)/fuzz ## Fuzz the parsers for SECONDS (60; 3600 is the release's 
 	@exec $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 docs: $(STAMPS)/docs ## Build the site into site/.
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: $(STAMPS)/dev ## Compile the lock files anew; ARGS=--upgrade takes the newest versions.
 	@BIN=$(BIN) scripts/lock $(ARGS)

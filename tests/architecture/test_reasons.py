@@ -13,7 +13,6 @@ DIRECTIVE = re.compile(
     r"noqa(?::\s*[A-Z]+\d+(?:[,\s]+[A-Z]+\d+)*)?"
     r"|type:\s*ignore(?:\[[^\]]*\])?"
     r"|pragma:\s*[a-z ]+?(?=\s*(?:#|-|—|$))"
-    r"|fmt:\s*(?:off|skip)"
     r")"
 )
 # A fence's own rules are lifted in exemptions.toml, nowhere else.
