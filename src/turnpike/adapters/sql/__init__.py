@@ -1,0 +1,1 @@
+"""The store on SQL: one implementation for SQLite (embedded) and PostgreSQL."""

@@ -1,0 +1,118 @@
+"""Connections to SQLite and PostgreSQL, set up so that both behave alike.
+
+On either, `reading` sees one consistent state for its whole length, and `writing` is alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from turnpike.domain.errors import StoreUnavailable
+
+BUSY_TIMEOUT_MS = 10_000
+CONNECT_TIMEOUT_SECONDS = 5
+STATEMENT_TIMEOUT_MS = 30_000
+POOL_CONNECTIONS = 8
+POOL_WAIT_SECONDS = 10
+FILE_MODE = 0o600
+
+_WRITES = "turnpike_writes"
+
+
+def sqlite_engine(path: Path) -> sa.Engine:
+    """Connections to the database file at `path`, which is made where there is none (mode 600)."""
+    try:
+        # SQLite gives its journal the mode of the database: made here, neither is ever open to others.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+    except OSError as fault:
+        raise StoreUnavailable(f"the store's file {path} cannot be opened: {fault.strerror}") from fault
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        pool_size=POOL_CONNECTIONS,
+        pool_timeout=POOL_WAIT_SECONDS,
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def postgres_engine(url: str) -> sa.Engine:
+    """Connections to the PostgreSQL database of a `postgresql://…` address."""
+    return sa.create_engine(
+        sa.make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        },
+        isolation_level="REPEATABLE READ",
+        pool_size=POOL_CONNECTIONS,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+    )
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that sees one state of the database throughout."""
+    with told(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection whose changes become permanent together at the end, or, on any exception, not at all."""
+    with told(), engine.connect() as connection:
+        options = (
+            {_WRITES: True} if engine.dialect.name == "sqlite" else {"isolation_level": "READ COMMITTED"}
+        )
+        writer = connection.execution_options(**options)
+        with writer.begin():
+            yield writer
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Whatever the driver says becomes StoreUnavailable, its first line kept."""
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        raise
+    except DBAPIError as fault:
+        raise StoreUnavailable(f"the store cannot be used: {_first_line(fault.orig)}") from fault
+    except sqlite3.Error as fault:
+        raise StoreUnavailable(f"the store cannot be used: {_first_line(fault)}") from fault
+    except PoolTimeout as fault:
+        raise StoreUnavailable("the store is busy: no connection became free in time") from fault
+    except SQLAlchemyError as fault:
+        raise StoreUnavailable(f"the store cannot be used: {_first_line(fault)}") from fault
+
+
+def _first_line(fault: BaseException | None) -> str:
+    return str(fault).strip().split("\n", 1)[0]
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions begin where we say: see _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A writer takes its lock at once: one that read first and writes later could not wait for another.
+    immediate = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
