@@ -1,0 +1,1 @@
+"""This machine: who holds a lock or a port, and what is left of its disk."""

@@ -1,0 +1,52 @@
+"""The log: one event per decision on standard error, as JSON or for a person's eyes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def set_up_logs(form: str, level: str, **fields: Any) -> None:
+    """Make `structlog.get_logger()` write to standard error; every event carries `fields`.
+
+    `form` is auto, console or json: auto is console on a terminal. Events of libraries that use
+    the standard library's logging come out the same way, from "warning" up.
+    """
+    as_console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if as_console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**fields)
+    _take_over_standard_logging(shared, last)
+
+
+def _take_over_standard_logging(shared: list[Any], last: list[Any]) -> None:
+    destination = logging.StreamHandler(sys.stderr)
+    destination.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [destination]
+    root.setLevel(logging.WARNING)

@@ -1,0 +1,18 @@
+"""Who watches the supervisor."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Terminal(Protocol):
+    """The person who watches, and whoever looks for the processes."""
+
+    def say(self, text: str) -> None:
+        """Show words that belong to no log."""
+
+    def complain(self, text: str) -> None:
+        """Show what went wrong."""
+
+    def note_process(self, role: str, pid: int | None) -> None:
+        """Keep which process the role runs in now; None: it has ended."""

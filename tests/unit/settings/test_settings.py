@@ -1,0 +1,122 @@
+"""Reading settings: which value wins, and what is said of one that cannot be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from turnpike.settings import (
+    SETTINGS,
+    Address,
+    SettingsFault,
+    read_settings,
+    rows_of_limits,
+    settings_of,
+    unknown_variables,
+)
+
+
+class SomeLimits(msgspec.Struct, frozen=True):
+    """Limits of something.
+
+    body_bytes: of one body.
+    idle_seconds: with nothing to do.
+    """
+
+    body_bytes: int = 100
+    idle_seconds: float = 7.5
+
+
+ROWS = SETTINGS + rows_of_limits(SomeLimits, "edge")
+
+
+def origins(environ: dict[str, str], flags: dict[str, str]) -> dict[str, str]:
+    return {r.setting.variable: r.origin for r in read_settings(ROWS, environ, flags)}
+
+
+def test_without_anything_set_every_setting_has_its_default() -> None:
+    found = settings_of(read_settings(ROWS, {}, {}))
+    assert found.home == Path("turnpike-data")
+    assert found.gateway_listen == Address("127.0.0.1", 8080)
+    assert found.control_listen == Address("127.0.0.1", 8081)
+    assert found.workers == len(os.sched_getaffinity(0))
+    assert found.drain_seconds == 30.0
+    assert found.admin_key is None
+    assert found.edge == {}
+
+
+def test_a_flag_beats_the_environment_which_beats_the_default() -> None:
+    environ = {"TURNPIKE_WORKERS": "3", "TURNPIKE_DRAIN_SECONDS": "4"}
+    readings = read_settings(ROWS, environ, {"TURNPIKE_WORKERS": "5"})
+    assert settings_of(readings).workers == 5
+    assert settings_of(readings).drain_seconds == 4.0
+    found = origins(environ, {"TURNPIKE_WORKERS": "5"})
+    assert found["TURNPIKE_WORKERS"] == "flag"
+    assert found["TURNPIKE_DRAIN_SECONDS"] == "environment"
+    assert found["TURNPIKE_HOME"] == "default"
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert origins({"TURNPIKE_WORKERS": ""}, {})["TURNPIKE_WORKERS"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "allowed"),
+    [
+        ("TURNPIKE_WORKERS", "many", "a whole number from 1 to 256"),
+        ("TURNPIKE_WORKERS", "0", "a whole number from 1 to 256"),
+        ("TURNPIKE_GATEWAY_LISTEN", "8080", "host:port"),
+        ("TURNPIKE_GATEWAY_LISTEN", "127.0.0.1:70000", "0 to 65535"),
+        ("TURNPIKE_DRAIN_SECONDS", "nan", "a number of seconds"),
+        ("TURNPIKE_LOG_FORMAT", "xml", "auto | console | json"),
+        ("TURNPIKE_CONFIG", "/nowhere/turnpike.yaml", "a file that exists"),
+        ("TURNPIKE_CONTROL_URL", "localhost", "http://"),
+        ("TURNPIKE_EDGE_BODY_BYTES", "-1", "a whole number, 1 or more"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_what_was_found_and_what_is_allowed(
+    variable: str, text: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsFault) as caught:
+        read_settings(ROWS, {variable: text}, {})
+    (fault,) = caught.value.faults
+    assert fault.startswith(f'{variable}: found "{text}"; allowed: ')
+    assert allowed in fault
+
+
+def test_every_fault_is_named_at_once_and_a_flag_by_its_flag() -> None:
+    with pytest.raises(SettingsFault) as caught:
+        read_settings(ROWS, {"TURNPIKE_WORKERS": "x"}, {"TURNPIKE_DRAIN_SECONDS": "y"})
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["TURNPIKE_WORKERS", "--drain-seconds"]
+
+
+def test_a_secret_is_never_shown() -> None:
+    readings = read_settings(ROWS, {"TURNPIKE_ADMIN_KEY": "tpk_secret"}, {})
+    shown = {r.setting.variable: r.shown for r in readings}
+    assert shown["TURNPIKE_ADMIN_KEY"] == "set"
+    assert shown["TURNPIKE_MASTER_KEY"] == "not set"
+
+
+def test_limits_of_a_part_become_settings_with_the_meaning_that_the_part_gives_them() -> None:
+    rows = {row.variable: row for row in rows_of_limits(SomeLimits, "edge")}
+    assert rows["TURNPIKE_EDGE_BODY_BYTES"].meaning == "of one body"
+    assert rows["TURNPIKE_EDGE_IDLE_SECONDS"].default == "7.5"
+    found = settings_of(read_settings(ROWS, {"TURNPIKE_EDGE_IDLE_SECONDS": "2"}, {}))
+    assert found.edge == {"idle_seconds": 2.0}
+
+
+def test_variables_that_look_like_ours_and_are_not_are_found() -> None:
+    environ = {"TURNPIKE_WORKER": "2", "TURNPIKE_HOME": "x", "PATH": "y"}
+    assert unknown_variables(ROWS, environ) == ("TURNPIKE_WORKER",)
+
+
+def test_an_address_reads_back_as_it_is_written_and_can_be_called_from_this_machine() -> None:
+    assert str(Address("::1", 8080)) == "[::1]:8080"
+    assert Address("0.0.0.0", 80).url == "http://127.0.0.1:80"
+    assert settings_of(read_settings(ROWS, {}, {"TURNPIKE_GATEWAY_LISTEN": "[::]:0"})).gateway_listen == (
+        "::",
+        0,
+    )
