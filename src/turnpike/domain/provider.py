@@ -20,6 +20,7 @@ class ProviderKind(msgspec.Struct, frozen=True):
     base_url: the vendor's public address, None where the configuration must give one.
     paths: what follows the base URL, for each surface that the kind serves natively.
     credentialed: the authentication headers made from a credential.
+    models_path: where the provider lists its models, behind the base URL.
     credential_variable: the variable that the vendor's own SDK reads, None where there is none.
     credential_required: whether it refuses calls that carry no credential.
     model_patterns: names that only this vendor's models bear, for use without configuration.
@@ -30,6 +31,7 @@ class ProviderKind(msgspec.Struct, frozen=True):
     base_url: str | None
     paths: Mapping[Surface, str]
     credentialed: Credentialed
+    models_path: str
     credential_variable: str | None = None
     credential_required: bool = True
     model_patterns: tuple[str, ...] = ()

@@ -48,7 +48,7 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
 
-    def set(self, thing: Limited, at: float) -> None:
+    def limit(self, thing: Limited, at: float) -> None:
         """Let `thing` expire at the loop's time `at`, within one tick; replaces what was set."""
         thing.deadline = at
         if at == NEVER:

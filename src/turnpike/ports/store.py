@@ -78,10 +78,14 @@ class AuditEvent(msgspec.Struct, frozen=True):
 
 
 class AuditHead(msgspec.Struct, frozen=True):
-    """The end of the audit trail: how many events there are, and the last one's digest."""
+    """The end of the audit trail: how many events there are, the last one's digest, and a mark of both.
+
+    The mark is made under the master key: who cuts the trail cannot make one that fits its new end.
+    """
 
     serial: int = 0
     digest: bytes = b""
+    mark: bytes = b""
 
 
 class StoredSnapshot(msgspec.Struct, frozen=True):
@@ -108,7 +112,8 @@ class Change(msgspec.Struct, frozen=True):
     """What is to become of the store, decided on its state at `base_revision`; all of it or nothing.
 
     resources, keys: as they shall be (new or changed). removed: kind and name of what goes; with a
-    resource of kind "keys" go its digests. events: continue the trail at the state's `audit_head`.
+    resource of kind "keys" go its digests. events: continue the trail at the state's `audit_head`;
+    audit_head is the trail's end after them.
     """
 
     base_revision: int
@@ -116,6 +121,7 @@ class Change(msgspec.Struct, frozen=True):
     keys: tuple[StoredKey, ...] = ()
     removed: tuple[tuple[str, str], ...] = ()
     events: tuple[AuditEvent, ...] = ()
+    audit_head: AuditHead | None = None
     snapshot: StoredSnapshot | None = None
 
 

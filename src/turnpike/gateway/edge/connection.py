@@ -304,7 +304,7 @@ class Connection(Limited, asyncio.Protocol):
         self._expire_after(self._server.limits.idle_seconds)
 
     def _expire_after(self, seconds: float) -> None:
-        self._server.deadlines.set(self, self._server.now() + seconds)
+        self._server.deadlines.limit(self, self._server.now() + seconds)
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():

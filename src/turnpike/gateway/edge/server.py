@@ -126,15 +126,15 @@ class Server:
             if b"content-encoding" in request.headers:
                 request = await self._unpacked(request)
             await self._application(request, reply)
-        except TurnpikeError as error:
-            reply.whole(*self._render_error(request.path, request.headers, error))
+        except TurnpikeError as refusal:
+            reply.whole(*self._render_error(request.path, request.headers, refusal))
         except Exception:
             structlog.get_logger().exception("edge.fault", method=request.method, path=request.path)
-            error = InternalError("A fault inside the gateway; its log says more.")
             if reply.begun:
                 reply.abort()
-            else:
-                reply.whole(*self._render_error(request.path, request.headers, error))
+                return
+            fault = InternalError("A fault inside the gateway; its log says more.")
+            reply.whole(*self._render_error(request.path, request.headers, fault))
 
     def render_refusal(self, refusal: Refusal) -> RenderedError:
         """The answer to what could not be read as a request."""
@@ -162,9 +162,7 @@ class Server:
             request.received_ns,
         )
 
-    def _beside(
-        self, work: Callable[[bytes, bytes, EdgeLimits], bytes], *values: Any
-    ) -> Awaitable[bytes]:
+    def _beside(self, work: Callable[[bytes, bytes, EdgeLimits], bytes], *values: Any) -> Awaitable[bytes]:
         return self._loop.run_in_executor(None, work, *values)
 
     def _tell_date(self) -> None:

@@ -1,0 +1,130 @@
+"""Anthropic's Messages, and the counting of their tokens.
+
+Sources: Anthropic's API reference; recorded conversations.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from turnpike.dialects.anthropic_errors import ANTHROPIC_ERRORS
+from turnpike.dialects.event_stream import AnswerFacts, EventStream
+from turnpike.dialects.json_body import decode_answer, decode_call, model_span
+from turnpike.dialects.labels import labels_of
+from turnpike.dialects.speech import CallBody, Speech
+from turnpike.domain.errors import UpstreamInvalid
+from turnpike.domain.surface import ANTHROPIC_COUNT_TOKENS, ANTHROPIC_MESSAGES
+from turnpike.domain.usage import UNKNOWN, Usage
+
+
+class _Call(msgspec.Struct, gc=False):
+    model: str
+    stream: Any = None
+    metadata: Any = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    content: list[msgspec.Raw]
+    id: Any = None
+    usage: Any = None
+
+
+class _Count(msgspec.Struct, gc=False):
+    input_tokens: int
+
+
+class _EventMessage(msgspec.Struct, gc=False):
+    id: Any = None
+    usage: Any = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str = ""
+    message: _EventMessage | None = None
+    usage: Any = None
+
+
+_call_decoder = msgspec.json.Decoder(_Call)
+_answer_decoder = msgspec.json.Decoder(_Answer)
+_count_decoder = msgspec.json.Decoder(_Count)
+_event_decoder = msgspec.json.Decoder(_Event)
+
+
+def read_call(body: bytes) -> CallBody:
+    """What the gateway needs of a request. Raises InvalidJson or InvalidRequest."""
+    call = decode_call(_call_decoder, body)
+    labels: tuple[tuple[str, str], ...] = ()
+    if isinstance(call.metadata, dict):
+        labels = labels_of(None, call.metadata.get("user_id"))
+    return CallBody(call.model, model_span(body), call.stream is True, labels)
+
+
+def read_answer(body: bytes) -> AnswerFacts:
+    """What a whole message says of itself. Raises UpstreamInvalid where it has no content."""
+    answer = decode_answer(_answer_decoder, body)
+    return AnswerFacts(answer.id if isinstance(answer.id, str) else None, add_usage(UNKNOWN, answer.usage))
+
+
+def read_count(body: bytes) -> AnswerFacts:
+    """The answer to a count of tokens, which consumes none."""
+    decode_answer(_count_decoder, body)
+    return AnswerFacts()
+
+
+def read_event(data: bytes, stream: EventStream) -> None:
+    """Note what an event says: the message's id, the end, an error, the usage so far."""
+    try:
+        event = _event_decoder.decode(data)
+    except msgspec.ValidationError:
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
+    kind = event.type
+    if kind == "content_block_delta":
+        stream.has_content = True
+    elif kind == "message_stop":
+        stream.ended = True
+    elif kind == "message_start" and event.message is not None:
+        stream.id = event.message.id if isinstance(event.message.id, str) else None
+        stream.usage = add_usage(stream.usage, event.message.usage)
+    elif kind == "message_delta":
+        stream.usage = add_usage(stream.usage, event.usage)
+    elif kind == "error":
+        stream.failed = True
+
+
+def add_usage(known: Usage, value: Any) -> Usage:
+    """`known` with what `usage` of a message or of its delta says; the numbers are cumulative.
+
+    Anthropic's `input_tokens` leaves cached input out; ours counts it in.
+    """
+    if not isinstance(value, dict):
+        return known
+    fresh = _count(value.get("input_tokens"))
+    written = _count(value.get("cache_creation_input_tokens"))
+    read = _count(value.get("cache_read_input_tokens"))
+    output = _count(value.get("output_tokens"))
+    total = known.input_tokens if fresh is None else fresh + (written or 0) + (read or 0)
+    return Usage(
+        input_tokens=total,
+        output_tokens=known.output_tokens if output is None else output,
+        cache_read_tokens=known.cache_read_tokens if read is None else read,
+        cache_write_tokens=known.cache_write_tokens if written is None else written,
+        reasoning_tokens=known.reasoning_tokens,
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _open_stream() -> EventStream:
+    return EventStream(read_event)
+
+
+MESSAGES: Final = Speech(ANTHROPIC_MESSAGES, "chat", read_call, read_answer, _open_stream, ANTHROPIC_ERRORS)
+COUNT_TOKENS: Final = Speech(
+    ANTHROPIC_COUNT_TOKENS, "count_tokens", read_call, read_count, None, ANTHROPIC_ERRORS
+)

@@ -1,0 +1,62 @@
+"""Following one streamed answer: its events pass whole and unchanged, and are read on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from turnpike.dialects.sse import EventSplitter, event_data
+from turnpike.domain.usage import UNKNOWN, Usage
+
+
+class AnswerFacts(msgspec.Struct, frozen=True, gc=False):
+    """What the gateway reads of an answer."""
+
+    id: str | None = None
+    usage: Usage = UNKNOWN
+
+
+class EventStream:
+    """One streamed answer of a dialect, whose `read_event` notes what each event says.
+
+    ended: the dialect's own terminator has come; nothing else says that a stream is whole.
+    failed: the provider's own error event has come.
+    has_content: the first event with a part of the answer has come.
+    """
+
+    __slots__ = ("_read_event", "_splitter", "ended", "failed", "has_content", "id", "usage")
+
+    def __init__(self, read_event: Callable[[bytes, EventStream], None]) -> None:
+        self._read_event = read_event
+        self._splitter = EventSplitter()
+        self.ended = self.failed = self.has_content = False
+        self.id: str | None = None
+        self.usage = UNKNOWN
+
+    def feed(self, data: bytes) -> bytes:
+        """The whole events that `data` completes, byte for byte; a begun one is kept back.
+
+        Raises UpstreamInvalid where an event is not what the dialect allows.
+        """
+        events = self._splitter.split(data)
+        for event in events:
+            self._read(event)
+        return events[0] if len(events) == 1 else b"".join(events)
+
+    def finish(self) -> bytes:
+        """The last event of a provider that closed without the blank line behind it."""
+        event = self._splitter.rest()
+        if event.strip():
+            self._read(event)
+        return event if self.ended or self.failed else b""
+
+    @property
+    def facts(self) -> AnswerFacts:
+        """What is known so far."""
+        return AnswerFacts(self.id, self.usage)
+
+    def _read(self, event: bytes) -> None:
+        data = event_data(event)
+        if data:
+            self._read_event(data, self)

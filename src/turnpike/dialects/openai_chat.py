@@ -1,0 +1,90 @@
+"""OpenAI's Chat Completions, and the legacy Completions, whose streams have the same form.
+
+Sources: OpenAI's API reference; recorded conversations with OpenAI and compatible providers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from turnpike.dialects.event_stream import AnswerFacts, EventStream
+from turnpike.dialects.json_body import decode_answer, decode_call, model_span
+from turnpike.dialects.labels import labels_of
+from turnpike.dialects.openai_errors import CHAT_ERRORS
+from turnpike.dialects.openai_usage import chat_usage
+from turnpike.dialects.speech import CallBody, Speech
+from turnpike.domain.errors import UpstreamInvalid
+from turnpike.domain.surface import OPENAI_CHAT, OPENAI_COMPLETIONS
+
+DONE: Final = b"[DONE]"
+
+
+class _Call(msgspec.Struct, gc=False):
+    model: str
+    stream: Any = None
+    user: Any = None
+    metadata: Any = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    choices: list[msgspec.Raw]
+    id: Any = None
+    usage: Any = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    choices: list[msgspec.Raw] | None = None
+    id: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+_call_decoder = msgspec.json.Decoder(_Call)
+_answer_decoder = msgspec.json.Decoder(_Answer)
+_event_decoder = msgspec.json.Decoder(_Event)
+
+
+def read_call(body: bytes) -> CallBody:
+    """What the gateway needs of a request. Raises InvalidJson or InvalidRequest."""
+    call = decode_call(_call_decoder, body)
+    labels = () if call.metadata is call.user is None else labels_of(call.metadata, call.user)
+    return CallBody(call.model, model_span(body), call.stream is True, labels)
+
+
+def read_answer(body: bytes) -> AnswerFacts:
+    """What a whole answer says of itself. Raises UpstreamInvalid where it has no choices."""
+    answer = decode_answer(_answer_decoder, body)
+    return AnswerFacts(answer.id if isinstance(answer.id, str) else None, chat_usage(answer.usage))
+
+
+def read_event(data: bytes, stream: EventStream) -> None:
+    """Note what an event says: the end, an error, the first choice, the usage."""
+    if data.strip() == DONE:
+        stream.ended = True
+        return
+    try:
+        event = _event_decoder.decode(data)
+    except msgspec.ValidationError:
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
+    if event.choices:
+        stream.has_content = True
+    if event.usage is not None:
+        stream.usage = chat_usage(event.usage)
+    if stream.id is None and isinstance(event.id, str):
+        stream.id = event.id
+    if event.error is not None:
+        stream.failed = True
+
+
+def _open_stream() -> EventStream:
+    return EventStream(read_event)
+
+
+CHAT: Final = Speech(OPENAI_CHAT, "chat", read_call, read_answer, _open_stream, CHAT_ERRORS)
+COMPLETIONS: Final = Speech(
+    OPENAI_COMPLETIONS, "text_completion", read_call, read_answer, _open_stream, CHAT_ERRORS
+)

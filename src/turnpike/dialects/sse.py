@@ -1,0 +1,75 @@
+"""Server-sent events: cut out of a byte stream whole, and left as they are.
+
+Source: the HTML standard, 9.2 (server-sent events). Lines end in LF, CRLF or CR; an event ends at
+a blank line; lines that begin with a colon are comments.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from turnpike.domain.errors import UpstreamInvalid
+
+EVENT_MAX_BYTES: Final = 33_554_432
+"""One event, held back until it is whole."""
+
+_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+
+
+class EventSplitter:
+    """Cuts a stream into events, in pieces of any size; each keeps its bytes, blank line and all."""
+
+    __slots__ = ("_rest", "_rest_bytes")
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._rest_bytes = 0
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The events that `data` completes. Raises UpstreamInvalid where one grows too large."""
+        if b"\n" not in data and b"\r" not in data:
+            self._keep(data)
+            return []
+        if self._rest:
+            data = self.rest() + data
+        if b"\r" in data:
+            return self._split_any(data)
+        pieces = data.split(b"\n\n")
+        self._keep(pieces.pop())
+        return [piece + b"\n\n" for piece in pieces]
+
+    def rest(self) -> bytes:
+        """What has come of an event that is not whole; afterwards there is none."""
+        rest = b"".join(self._rest)
+        self._rest = []
+        self._rest_bytes = 0
+        return rest
+
+    def _split_any(self, data: bytes) -> list[bytes]:
+        events, start = [], 0
+        for blank in _BLANK_LINE.finditer(data):
+            events.append(data[start : blank.end()])
+            start = blank.end()
+        self._keep(data[start:])
+        return events
+
+    def _keep(self, rest: bytes) -> None:
+        if not rest:
+            return
+        self._rest.append(rest)
+        self._rest_bytes += len(rest)
+        if self._rest_bytes > EVENT_MAX_BYTES:
+            raise UpstreamInvalid(f"An event of the stream is over {EVENT_MAX_BYTES} bytes.")
+
+
+def event_data(event: bytes) -> bytes:
+    """What the `data` lines of a whole event hold, joined by LF; b"" where it has none."""
+    if event.startswith(b"data: ") and event.find(b"\n", 6) == len(event) - 2:
+        return event[6:-2]
+    values = []
+    for line in _LINE_END.split(event):
+        if line.startswith(b"data:"):
+            values.append(line[6:] if line[5:6] == b" " else line[5:])
+    return b"\n".join(values)

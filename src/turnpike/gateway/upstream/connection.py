@@ -1,0 +1,278 @@
+"""One connection to a provider: a request out, an answer in, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from typing import TYPE_CHECKING, Final, cast
+
+import httptools
+
+from turnpike.domain.errors import (
+    TurnpikeError,
+    UpstreamFailed,
+    UpstreamInterrupted,
+    UpstreamInvalid,
+    UpstreamTimeout,
+)
+from turnpike.gateway.deadlines import NEVER, Limited
+from turnpike.ports.upstream import Patience
+
+if TYPE_CHECKING:
+    from turnpike.gateway.upstream.pool import Pool
+
+HEAD_MAX_BYTES: Final = 262_144
+PENDING_HIGH_BYTES: Final = 262_144
+"""Unread answer bytes above which reading from the provider pauses."""
+
+GONE: Final = select.POLLHUP | select.POLLRDHUP
+
+
+class UpstreamConnection(Limited, asyncio.Protocol):
+    """A connection of a pool; while it carries a call it is that call's `Answer`."""
+
+    __slots__ = (
+        "_complete",
+        "_error",
+        "_head_bytes",
+        "_headers_complete",
+        "_idle_seconds",
+        "_parser",
+        "_paused",
+        "_pending",
+        "_pending_bytes",
+        "_poll",
+        "_pool",
+        "_total_at",
+        "_transport",
+        "_waiter",
+        "busy",
+        "headers",
+        "idle_since",
+        "status",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._poll: select.poll | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._pending: list[bytes] = []
+        self._pending_bytes = self._head_bytes = 0
+        self._complete = self._headers_complete = self._paused = False
+        self._error: TurnpikeError | None = None
+        self._idle_seconds = self._total_at = NEVER
+        self.busy = False
+        self.idle_since = 0.0
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+
+    # The call's side: Answer
+
+    async def send(self, head: bytes, body: bytes, patience: Patience) -> None:
+        """Send a request and wait for the answer's head. Raises as `Channel.send` does."""
+        self.busy = True
+        self._complete = self._headers_complete = False
+        self._error = None
+        self._head_bytes = self.status = 0
+        self.headers = {}
+        self._idle_seconds = patience.idle_seconds
+        self._total_at = patience.total_at
+        transport = self._transport
+        if transport is None:
+            raise UpstreamFailed("The provider closed the connection.")
+        transport.write(b"%bcontent-length: %d\r\n\r\n" % (head, len(body)))
+        if body:
+            transport.write(body)
+        now = self._pool.now()
+        self._pool.deadlines.limit(self, min(now + patience.first_byte_seconds, patience.total_at))
+        while not self._headers_complete:
+            if self._error is not None:
+                raise self._error
+            await self._more()
+
+    async def whole(self, limit_bytes: int) -> bytes:
+        """The whole body."""
+        while not self._complete:
+            if self._error is not None:
+                raise self._error
+            if self._pending_bytes > limit_bytes:
+                raise UpstreamInvalid(f"The provider's answer is over {limit_bytes} bytes.")
+            self._resume()
+            await self._more()
+        pending = self._pending
+        body = pending[0] if len(pending) == 1 else b"".join(pending)
+        self._pending = []
+        self._pending_bytes = 0
+        return body
+
+    async def piece(self) -> bytes:
+        """What has come since the last piece; b"" at the end."""
+        while not self._pending:
+            if self._complete:
+                return b""
+            if self._error is not None:
+                raise self._error
+            await self._more()
+        pending = self._pending
+        piece = pending[0] if len(pending) == 1 else b"".join(pending)
+        self._pending = []
+        self._pending_bytes = 0
+        if self._paused:
+            self._resume()
+        return piece
+
+    def leave(self) -> None:
+        """Back to the pool if the answer was whole, else cut: that ends the work upstream too."""
+        if not self.busy:
+            return
+        self.busy = False
+        self.deadline = NEVER
+        self._pending = []
+        self._pending_bytes = 0
+        if self._complete and self._error is None and self._parser.should_keep_alive():
+            self._resume()
+            self._pool.give_back(self)
+        else:
+            self.cut()
+
+    def cut(self) -> None:
+        """Close without ceremony."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be sent: open, and not closed by the other side unseen.
+
+        The event loop learns of a close when it next looks; this looks now, so that a request is
+        not lost on a connection that died while it lay idle.
+        """
+        if self._transport is None or self._transport.is_closing():
+            return False
+        if self._poll is None:
+            return True
+        return not any(flags & GONE for _, flags in self._poll.poll(0))
+
+    async def _more(self) -> None:
+        self._waiter = self._pool.future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _resume(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    # The transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ready to send."""
+        self._transport = cast("asyncio.Transport", transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self._poll = select.poll()
+            self._poll.register(sock.fileno(), select.POLLRDHUP)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; what comes while nothing was asked makes the connection useless."""
+        if not self.busy or self._complete:
+            self._fail(UpstreamInvalid("The provider sent more than the answer."))
+            self.cut()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as fault:
+            self._fail(UpstreamInvalid(f"The provider's answer is not HTTP/1.1: {fault}."))
+            self.cut()
+            return
+        if not self._headers_complete:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_MAX_BYTES:
+                self._fail(UpstreamInvalid("The head of the provider's answer is too large."))
+                self.cut()
+            return
+        self.deadline = min(self._pool.now() + self._idle_seconds, self._total_at)
+        if self._pending_bytes > PENDING_HIGH_BYTES and not self._paused and self._transport:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The provider, or we, closed it; an answer without a length ends here (RFC 9112, 6.3)."""
+        self._transport = None
+        self._poll = None
+        if self.busy and not self._complete:
+            if self._headers_complete and self._ends_with_connection():
+                self._complete = True
+                self._error = self._error or None
+            elif self._headers_complete:
+                self._fail(UpstreamInterrupted("The provider's answer broke off."))
+            else:
+                self._fail(UpstreamFailed("The provider closed the connection without an answer."))
+        self._wake()
+        self._pool.lost(self)
+
+    def expire(self) -> None:
+        """A limit of time has passed: of the answer, or of lying idle."""
+        if not self.busy:
+            self.cut()
+            return
+        if self._paused:
+            # The caller is the slow one; it has a limit of its own.
+            self._pool.deadlines.limit(self, self._pool.now() + self._idle_seconds)
+            return
+        if self._pool.now() >= self._total_at:
+            self._fail(UpstreamTimeout("The call's time limit has passed."))
+        elif self._headers_complete:
+            self._fail(UpstreamTimeout(f"The provider fell silent for {self._idle_seconds:g} s."))
+        else:
+            self._fail(UpstreamTimeout("The provider did not begin to answer in time."))
+        self.cut()
+        self._wake()
+
+    def _fail(self, error: TurnpikeError) -> None:
+        if self._error is None:
+            self._error = error
+
+    def _ends_with_connection(self) -> bool:
+        return b"content-length" not in self.headers and b"transfer-encoding" not in self.headers
+
+    # What the parser calls
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line; trailers are dropped."""
+        if self._headers_complete:
+            return
+        name = name.lower()
+        if name in self.headers:
+            self.headers[name] += b", " + value
+        else:
+            self.headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole, or an interim one, which is passed over."""
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self.status = status
+            self._headers_complete = True
+        else:
+            self.headers = {}
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, unless it was an interim one."""
+        if self._headers_complete:
+            self._complete = True

@@ -1,0 +1,38 @@
+"""Anthropic, and servers that speak its dialect under an address of their own.
+
+Source: Anthropic's API reference and SDK (`ANTHROPIC_API_KEY`, base URL without `/v1`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from turnpike.domain.provider import ProviderKind
+from turnpike.domain.surface import ANTHROPIC_COUNT_TOKENS, ANTHROPIC_MESSAGES
+from turnpike.providers.credentials import anthropic_key
+
+PATHS: Final = {
+    ANTHROPIC_MESSAGES: "/v1/messages",
+    ANTHROPIC_COUNT_TOKENS: "/v1/messages/count_tokens",
+}
+
+ANTHROPIC: Final = ProviderKind(
+    name="anthropic",
+    title="Anthropic",
+    base_url="https://api.anthropic.com",
+    paths=PATHS,
+    credentialed=anthropic_key,
+    models_path="/v1/models",
+    credential_variable="ANTHROPIC_API_KEY",
+    model_patterns=("claude-*",),
+)
+
+ANTHROPIC_COMPATIBLE: Final = ProviderKind(
+    name="anthropic-compatible",
+    title="Any server that speaks Anthropic's dialect",
+    base_url=None,
+    paths=PATHS,
+    credentialed=anthropic_key,
+    models_path="/v1/models",
+    credential_required=False,
+)
