@@ -1,0 +1,50 @@
+"""Reading a request body: JSON objects, texts in their many forms, checks that all surfaces share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnpike.sim.refusals import Refused
+
+Object = dict[str, Any]
+
+
+def read_object(body: bytes, message: str) -> Object:
+    """The body as a JSON object; Refused with `message` where it is none."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused(400, message) from None
+    if not isinstance(value, dict):
+        raise Refused(400, message)
+    return value
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content: a string, or the texts of its parts in a row."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    return "\n".join(
+        part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+    )
+
+
+def objects_of(value: Any) -> list[Object]:
+    """The objects in a list; nothing where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """One text or a list of texts, as a tuple."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def count_of(value: Any) -> int | None:
+    """A count where there is one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
