@@ -37,7 +37,8 @@ Plain = dict[str, Any]
 
 def to_plain(resource: Resource) -> Plain:
     """The resource as a document holds it; fields that were not said are left out."""
-    plain: Plain = msgspec.to_builtins(resource)
+    # By way of JSON, so that what is compared with what the store gives back is of the same types.
+    plain: Plain = msgspec.json.decode(msgspec.json.encode(resource))
     return plain
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, Place
-from turnpike.control.document.reference import Hidden, Part
+from turnpike.control.document.fault import Fault, Place, shown
+from turnpike.control.document.reference import FileReference, Hidden, Outside, Part, SealedReference
+from turnpike.control.document.url import proxy_complaint
+from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
+
+MAX_SECRET_CHARACTERS = 16_384
+
+_MIXED = "a `${sealed:…}` mark stands alone, with no text beside it"
 
 SecretForm = Literal["credential", "header", "proxy", "key"]
 """What the secret must look like; "key" is digested, all others are sealed as credentials."""
@@ -76,7 +82,105 @@ class Settlement(msgspec.Struct, frozen=True):
 def settle_secrets(slots: Iterable[SecretSlot], given: Given, stored: Mapping[SecretAddress, str]) -> Settlement:
     """Decide where each secret comes from; `stored` holds the `written` of every secret in store.
 
-    A value that was given is Fresh; without one, a secret whose `written` is stored for the same
-    resource and field is Kept; anything else is a fault.
+    A value that was given is Fresh; without one, a secret that is stored for the same resource with
+    the same `written` is Kept; anything else is a fault. Two keys with one value are a fault too.
     """
-    raise NotImplementedError
+    settled: list[Fresh | Kept] = []
+    faults: list[Fault] = []
+    for slot in slots:
+        origin = _origin(slot, given, stored)
+        if isinstance(origin, str):
+            faults.append(_fault(slot, origin))
+        else:
+            settled.append(origin)
+    return Settlement(tuple(settled), (*faults, *_repeated_keys(settled)))
+
+
+def _origin(slot: SecretSlot, given: Given, stored: Mapping[SecretAddress, str]) -> Fresh | Kept | str:
+    """The secret with its origin, or what is wrong with it."""
+    marks = [part for part in slot.parts if isinstance(part, SealedReference)]
+    if marks:
+        return _marked(slot, marks[0], stored) if len(slot.parts) == 1 else _MIXED
+    outside = [part for part in slot.parts if not isinstance(part, Hidden | SealedReference)]
+    unknown = [part.id for part in outside if part.id not in given.values]
+    if not unknown:
+        return _fresh(slot, given)
+    absent = next((id_ for id_ in unknown if id_ in given.missing), None)
+    if absent is not None:
+        return f"${{{absent}}} has no value where the document was sent from; {_mending(absent)}"
+    source = _stored_alike(slot, stored)
+    if source is not None:
+        return Kept(slot, source)
+    return f"no value came with the document for ${{{unknown[0]}}}, and none is stored; `turnpike apply` sends it"
+
+
+def _marked(slot: SecretSlot, mark: SealedReference, stored: Mapping[SecretAddress, str]) -> Kept | str:
+    kind, name = slot.address.kind, slot.address.name
+    own = f"{kind}/{name}/"
+    if not mark.address.startswith(own):
+        return f"found a sealed secret of another resource; only what is stored for {kind}/{name} may stand here"
+    source = SecretAddress(kind, name, mark.address.removeprefix(own))
+    if source not in stored:
+        return f"nothing is stored at ${{{mark.id}}}; give the secret itself, or a reference to it"
+    return Kept(slot, source)
+
+
+def _fresh(slot: SecretSlot, given: Given) -> Fresh | str:
+    value = "".join(part.reveal() if isinstance(part, Hidden) else _value(part, given) for part in slot.parts)
+    said = _complaint(slot.form, value)
+    return said if said else Fresh(slot, Hidden(value))
+
+
+def _value(reference: Outside | SealedReference, given: Given) -> str:
+    value = given.values[reference.id].reveal()
+    return value.removesuffix("\n").removesuffix("\r") if isinstance(reference, FileReference) else value
+
+
+def _stored_alike(slot: SecretSlot, stored: Mapping[SecretAddress, str]) -> SecretAddress | None:
+    """Where the same resource holds a secret of the same reference: at its own address first."""
+    if stored.get(slot.address) == slot.written:
+        return slot.address
+    kind, name = slot.address.kind, slot.address.name
+    same = (a for a, written in stored.items() if a.kind == kind and a.name == name and written == slot.written)
+    return min(same, default=None)
+
+
+def _complaint(form: SecretForm, value: str) -> str | None:
+    """What is wrong with a secret's value, without the value."""
+    if not value:
+        return "the secret is empty"
+    if len(value) > MAX_SECRET_CHARACTERS:
+        return f"the secret has {len(value)} characters; at most {MAX_SECRET_CHARACTERS} are allowed"
+    if form == "proxy":
+        return proxy_complaint(value)
+    if not (value.isascii() and value.isprintable() and value == value.strip()):
+        return "the secret holds a line break, a blank at its end or a character beyond ASCII, which no header can carry"
+    return _key_complaint(value) if form == "key" else None
+
+
+def _key_complaint(value: str) -> str | None:
+    if " " in value:
+        return "the key holds a blank, which no client can send"
+    if len(value) < BROUGHT_KEY_MIN_CHARACTERS:
+        return f"the key has {len(value)} characters; at least {BROUGHT_KEY_MIN_CHARACTERS} are needed"
+    if is_mistyped(value):
+        return "the key begins with tpk_ but its checksum is wrong: it is mistyped, or was not made by Turnpike"
+    return None
+
+
+def _repeated_keys(settled: list[Fresh | Kept]) -> Iterator[Fault]:
+    first: dict[str, SecretSlot] = {}
+    for one in settled:
+        if isinstance(one, Fresh) and one.slot.form == "key":
+            other = first.setdefault(one.value.reveal(), one.slot)
+            if other is not one.slot:
+                yield _fault(one.slot, f"is the same secret as that of keys/{other.address.name} (line {other.place.line})")
+
+
+def _mending(id_: str) -> str:
+    scheme, _, rest = id_.partition(":")
+    return f"set the variable {rest}" if scheme == "env" else f"is {shown(rest)} there and readable?"
+
+
+def _fault(slot: SecretSlot, message: str) -> Fault:
+    return Fault(slot.file, slot.place.line, slot.place.column, slot.path, message)
