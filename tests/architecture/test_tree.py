@@ -49,6 +49,17 @@ ABSENT_ON_A_GATEWAY_MACHINE = [
     "uvicorn",
 ]
 
+HIDE_THE_CONTROL_PLANES_PACKAGES = f"""
+import importlib, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {ABSENT_ON_A_GATEWAY_MACHINE!r}:
+            raise ModuleNotFoundError(f"{{name}} is not there on a machine that runs only the gateway")
+
+sys.meta_path.insert(0, Absent())
+"""
+
 
 def _texts() -> list[tuple[str, str]]:
     texts = []
@@ -91,23 +102,27 @@ def test_the_gateways_lock_holds_no_part_of_the_control_plane() -> None:
     assert locked & set(ABSENT_ON_A_GATEWAY_MACHINE) == set()
 
 
-def test_the_data_plane_imports_without_the_control_planes_packages() -> None:
-    script = f"""
-import importlib, pkgutil, sys
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {ABSENT_ON_A_GATEWAY_MACHINE!r}:
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Absent())
+IMPORT_THE_DATA_PLANE = f"""
+import pkgutil
 for root in {NEEDED_BY_THE_GATEWAY_ROLE!r}:
     package = importlib.import_module(root)
     for module in pkgutil.walk_packages(package.__path__, root + "."):
         importlib.import_module(module.name)
 """
+ASK_THE_GATEWAY_COMMAND = """
+cli = importlib.import_module("turnpike.cli")
+cli.turnpike.main(["gateway", "--help"], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("script", [IMPORT_THE_DATA_PLANE, ASK_THE_GATEWAY_COMMAND])
+def test_the_gateway_role_needs_no_package_of_the_control_plane(script: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", HIDE_THE_CONTROL_PLANES_PACKAGES + script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert run.stderr == ""
     assert run.returncode == 0
