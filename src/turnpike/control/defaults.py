@@ -9,6 +9,10 @@ import msgspec
 from turnpike.control.document.kind import Resource
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import SecretAddress
+from turnpike.control.resources.key import Key
+from turnpike.control.resources.model import Model, ModelTarget
+from turnpike.control.resources.provider import Provider
+from turnpike.domain.pattern import STAR
 from turnpike.domain.provider import ProviderKind
 
 ADMINISTRATOR = "administrator"
@@ -27,10 +31,54 @@ class Defaults(msgspec.Struct, frozen=True):
 def default_providers(
     variables: Mapping[str, str], kinds: Mapping[str, ProviderKind], configured: Iterable[Resource]
 ) -> Defaults:
-    """A provider and its models for each kind whose variable is set and that no configured provider is of or named like."""
-    raise NotImplementedError
+    """A provider and its models for each kind whose variable is set.
+
+    None for a kind that a configured provider is of or named like; no model whose name is configured.
+    """
+    configured = tuple(configured)
+    providers = [resource for resource in configured if isinstance(resource, Provider)]
+    taken = {provider.name for provider in providers} | {provider.kind for provider in providers}
+    models = {resource.name for resource in configured if isinstance(resource, Model)}
+    ready = [kind for kind in kinds.values() if kind.name not in taken and _is_ready(kind, variables)]
+    resources: list[Resource] = []
+    secrets: dict[SecretAddress, Hidden] = {}
+    for kind in ready:
+        new = [model for model in _models(kind) if model.name not in models]
+        models.update(model.name for model in new)
+        resources += [_provider(kind), *new]
+        address = SecretAddress("providers", kind.name, "credential")
+        secrets[address] = Hidden(variables[kind.credential_variable or ""].strip())
+    return Defaults(tuple(resources), secrets)
 
 
 def administrator(secret: Hidden, written: str | None) -> Defaults:
     """The first administrator's key: `written` is its reference, None where Turnpike made it."""
-    raise NotImplementedError
+    key = Key(
+        name=ADMINISTRATOR,
+        description="The first administrator's key.",
+        role="owner",
+        models=(STAR,),
+        secret=written,
+    )
+    return Defaults((key,), {SecretAddress("keys", ADMINISTRATOR, "secret"): secret})
+
+
+def _is_ready(kind: ProviderKind, variables: Mapping[str, str]) -> bool:
+    """Whether it needs no more than its variable, and that is set."""
+    variable = kind.credential_variable
+    return variable is not None and kind.base_url is not None and bool(variables.get(variable, "").strip())
+
+
+def _provider(kind: ProviderKind) -> Provider:
+    return Provider(
+        name=kind.name,
+        description=f"Ready because {kind.credential_variable} is set.",
+        kind=kind.name,
+        credential=f"${{env:{kind.credential_variable}}}",
+    )
+
+
+def _models(kind: ProviderKind) -> list[Model]:
+    """The vendor's own names pass as they are; `KIND/…` reaches every model of the vendor."""
+    own = [Model(name=pattern, targets=(ModelTarget(kind.name, pattern),)) for pattern in kind.model_patterns]
+    return [*own, Model(name=f"{kind.name}/{STAR}", targets=(ModelTarget(kind.name, STAR),))]

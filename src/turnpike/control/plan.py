@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from turnpike.control.document.fault import Fault
-from turnpike.control.document.kind import Resource, ResourceId
+from turnpike.control.document.fault import Fault, Place, in_order, shown, suggestion
+from turnpike.control.document.kind import Plain, Resource, ResourceId, to_plain
+from turnpike.control.document.reader import MAX_FAULTS
 from turnpike.control.document.reading import Reading
 from turnpike.control.document.secret import SecretAddress
+from turnpike.control.resources.table import id_of, links_of, order_of
+from turnpike.domain.pattern import any_matches, is_pattern
+
+MAX_REMARKS = 100
+
+_TOP = Place(1, 1)
 
 ENVIRONMENT_OWNER = "environment"
 """Owner of what was made from variables; a document that names such a resource takes it over."""
@@ -40,10 +48,11 @@ class Creation(msgspec.Struct, frozen=True, tag_field="action", tag="create"):
 
 
 class Update(msgspec.Struct, frozen=True, tag_field="action", tag="update"):
-    """A resource that differs from what is stored, or whose owner changes."""
+    """A resource that differs from what is stored; `previous_owner` is set where it is taken over."""
 
     id: ResourceId
     fields: tuple[FieldChange, ...]
+    previous_owner: str | None = None
 
 
 class Deletion(msgspec.Struct, frozen=True, tag_field="action", tag="delete"):
@@ -67,26 +76,191 @@ Standing = Mapping[ResourceId, Held]
 """Everything in store."""
 
 
-def make_plan(
-    reading: Reading, standing: Standing, owner: str, changed_secrets: Set[SecretAddress]
-) -> Plan:
-    """What applying a faultless reading as `owner` changes."""
-    raise NotImplementedError
+def make_plan(reading: Reading, standing: Standing, owner: str, changed_secrets: Set[SecretAddress]) -> Plan:
+    """What applying a faultless reading as `owner` changes.
+
+    `changed_secrets`: addresses whose value differs from what is stored (or is not stored yet).
+    """
+    secrets = _fields_of(changed_secrets)
+    changes: list[Change] = [Deletion(id_) for id_ in _removed(reading, standing, owner)]
+    unchanged = []
+    for resource in reading.resources:
+        id_ = id_of(resource)
+        change = _change(id_, resource, standing.get(id_), owner, secrets.get(id_, frozenset()))
+        if change is None:
+            unchanged.append(id_)
+        else:
+            changes.append(change)
+    changes.sort(key=lambda change: order_of(change.id))
+    return Plan(owner, tuple(changes), tuple(sorted(unchanged, key=order_of)))
 
 
 def relation_faults(reading: Reading, standing: Standing, owner: str) -> tuple[Fault, ...]:
-    """What stands between the document and the store.
+    """What stands between the document and the store; nothing for a document that could not be read.
 
     Names that nobody bears, resources that another owner made, and removals that others still need.
     """
-    raise NotImplementedError
+    if not reading.whole:
+        return ()
+    removed = set(_removed(reading, standing, owner))
+    faults = (
+        *_dangling(reading, standing, removed),
+        *_owned_by_others(reading, standing, owner),
+        *_still_needed(reading, standing, removed),
+    )
+    return in_order(faults)
+
+
+def remarks(reading: Reading, standing: Standing) -> tuple[Fault, ...]:
+    """What is allowed but likely a mistake: names in `models` that no model bears."""
+    models = _names(reading, standing, frozenset()).get("models", set())
+    patterns = tuple(name for name in models if is_pattern(name))
+    strange = (
+        link
+        for link in reading.allowed_models
+        if link.target.name not in models and not any_matches(patterns, link.target.name)
+    )
+    return in_order(
+        _fault(
+            reading,
+            link.place,
+            link.path,
+            f"no model {shown(link.target.name)}" + suggestion(link.target.name, models),
+        )
+        for link in islice(strange, MAX_REMARKS)
+    )
 
 
 def outcome(plan: Plan, reading: Reading, standing: Standing) -> dict[ResourceId, Held]:
     """Everything in store once the plan is carried out: what to compile."""
-    raise NotImplementedError
+    after = dict(standing)
+    for change in plan.changes:
+        if isinstance(change, Deletion):
+            del after[change.id]
+    for resource in reading.resources:
+        after[id_of(resource)] = Held(resource, plan.owner)
+    return after
 
 
 def plan_lines(plan: Plan) -> list[str]:
     """The plan for people: one line per resource (`+`, `~`, `-`) and per field."""
-    raise NotImplementedError
+    lines = [line for change in plan.changes for line in _lines(change)]
+    counts = [
+        sum(isinstance(change, type_) for change in plan.changes) for type_ in (Creation, Update, Deletion)
+    ]
+    made, changed, removed = counts
+    lines.append(
+        f"{made} to create, {changed} to change, {removed} to remove, {len(plan.unchanged)} unchanged"
+    )
+    return lines
+
+
+def _removed(reading: Reading, standing: Standing, owner: str) -> list[ResourceId]:
+    """What the owner made and no longer names."""
+    return [id_ for id_, held in standing.items() if held.owner == owner and id_ not in reading.named]
+
+
+def _fields_of(addresses: Set[SecretAddress]) -> dict[ResourceId, frozenset[str]]:
+    """The top-level fields that the addresses stand in, by resource."""
+    fields: dict[ResourceId, frozenset[str]] = {}
+    for address in addresses:
+        id_ = ResourceId(address.kind, address.name)
+        field = address.field.partition("[")[0].partition(".")[0]
+        fields[id_] = fields.get(id_, frozenset()) | {field}
+    return fields
+
+
+def _change(
+    id_: ResourceId, after: Resource, held: Held | None, owner: str, secrets: Set[str]
+) -> Change | None:
+    if held is None:
+        return Creation(id_, _differences({}, to_plain(after), secrets))
+    if held.resource == after and held.owner == owner and not secrets:
+        return None
+    previous_owner = None if held.owner == owner else held.owner
+    return Update(id_, _differences(to_plain(held.resource), to_plain(after), secrets), previous_owner)
+
+
+def _differences(before: Plain, after: Plain, secrets: Set[str]) -> tuple[FieldChange, ...]:
+    """Field by field in the order of the resource; `name` never differs."""
+    fields = dict.fromkeys((*after, *before))
+    return tuple(
+        FieldChange(field, before.get(field), after.get(field), field in secrets)
+        for field in fields
+        if field != "name" and (before.get(field) != after.get(field) or field in secrets)
+    )
+
+
+def _names(reading: Reading, standing: Standing, removed: Set[ResourceId]) -> dict[str, set[str]]:
+    """Every name by kind, as it will be."""
+    names: dict[str, set[str]] = {}
+    for id_ in (*reading.named, *(id_ for id_ in standing if id_ not in removed)):
+        names.setdefault(id_.kind, set()).add(id_.name)
+    return names
+
+
+def _dangling(reading: Reading, standing: Standing, removed: Set[ResourceId]) -> Iterator[Fault]:
+    names = _names(reading, standing, removed)
+    strange = (
+        link
+        for link in reading.links
+        if link.target.kind not in reading.unread and link.target.name not in names.get(link.target.kind, ())
+    )
+    for link in islice(strange, MAX_FAULTS):
+        noun, name = link.target.kind.removesuffix("s"), link.target.name
+        message = f"no {noun} {shown(name)}"
+        if link.target in removed:
+            message += f"; this document made it and names it no longer: keep it in `{link.target.kind}`"
+        else:
+            message += suggestion(name, names.get(link.target.kind, ()))
+        yield _fault(reading, link.place, link.path, message)
+
+
+def _owned_by_others(reading: Reading, standing: Standing, owner: str) -> Iterator[Fault]:
+    for id_, place in reading.named.items():
+        held = standing.get(id_)
+        if held is not None and held.owner not in (owner, ENVIRONMENT_OWNER):
+            message = (
+                f"was made by {shown(held.owner)}, and this document is applied as {shown(owner)}; "
+                f"remove it there first, choose another name, or apply with --owner {held.owner}"
+            )
+            yield _fault(reading, place, str(id_), message)
+
+
+def _still_needed(reading: Reading, standing: Standing, removed: Set[ResourceId]) -> Iterator[Fault]:
+    """References to what goes from what stays and is not in the document."""
+    if not removed or reading.unread:
+        return
+    for id_, held in standing.items():
+        if id_ in removed or id_ in reading.named:
+            continue
+        for field, target in links_of(held.resource):
+            if target in removed:
+                message = f"would be removed, but {id_} names it in {field}; change that first"
+                yield _fault(reading, _TOP, str(target), message)
+
+
+def _fault(reading: Reading, place: Place, path: str, message: str) -> Fault:
+    return Fault(reading.file, place.line, place.column, path, message)
+
+
+def _lines(change: Change) -> Iterator[str]:
+    match change:
+        case Deletion(id=id_):
+            yield f"- {id_}"
+        case Creation(id=id_, fields=fields):
+            yield f"+ {id_}"
+            yield from (f"    {field.field}: {_value_text(field.after)}" for field in fields)
+        case Update(id=id_, fields=fields, previous_owner=previous):
+            yield f"~ {id_}" + (f" (taken over from {previous})" if previous else "")
+            yield from (_field_line(field) for field in fields)
+
+
+def _field_line(field: FieldChange) -> str:
+    if field.before == field.after:
+        return f"    {field.field}: {_value_text(field.after)} (the secret behind it changed)"
+    return f"    {field.field}: {_value_text(field.before)} -> {_value_text(field.after)}"
+
+
+def _value_text(value: Any) -> str:
+    return "(not said)" if value is None else msgspec.json.encode(value).decode()

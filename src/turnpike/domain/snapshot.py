@@ -31,7 +31,11 @@ class Tls(msgspec.Struct, frozen=True, gc=False):
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """One configured provider. `credentials` are sealed under the purpose "credential"."""
+    """One configured provider. What is `bytes` is sealed under the purpose "credential".
+
+    sealed_headers: headers whose values are secrets, besides `headers`.
+    sealed_proxy: the proxy's URL where it holds a secret; `proxy` is None then.
+    """
 
     name: str
     kind: str
@@ -42,6 +46,8 @@ class Provider(msgspec.Struct, frozen=True):
     retries: int = 2
     tls: Tls | None = None
     proxy: str | None = None
+    sealed_headers: tuple[tuple[str, bytes], ...] = ()
+    sealed_proxy: bytes | None = None
     region: str | None = None
 
 

@@ -17,7 +17,9 @@ def instant_ns(text: str) -> int:
     """Nanoseconds since 1970-01-01 UTC. Raises ValueError, saying what is wrong, for no RFC 3339 moment."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError("a moment must stand here, as 2027-01-31T18:00:00Z (RFC 3339, with its offset from UTC)")
+        raise ValueError(
+            "a moment must stand here, as 2027-01-31T18:00:00Z (RFC 3339, with its offset from UTC)"
+        )
     year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
     if not 1970 <= year <= _LAST_YEAR:
         raise ValueError(f"years from 1970 to {_LAST_YEAR} are allowed")

@@ -39,7 +39,9 @@ class Reader:
         self.subject = ResourceId("", "")
         self.base = 0
 
-    def fault(self, place: Place, path: Path, message: str, *, found: str = "", known: Iterable[str] = ()) -> None:
+    def fault(
+        self, place: Place, path: Path, message: str, *, found: str = "", known: Iterable[str] = ()
+    ) -> None:
         """Note a fault; with `found`, the message ends in the nearest of `known`."""
         if len(self.faults) >= MAX_FAULTS:
             return

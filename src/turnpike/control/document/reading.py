@@ -13,7 +13,8 @@ from turnpike.control.document.record import Kind
 from turnpike.control.document.secret import SecretSlot
 from turnpike.control.document.shape import BAD, described
 from turnpike.control.document.text import Syntax, parse_text
-from turnpike.control.document.tree import Entry, Mapping as MappingNode, Node, Scalar, Sequence
+from turnpike.control.document.tree import Entry, Node, Scalar, Sequence
+from turnpike.control.document.tree import Mapping as MappingNode
 
 MAX_RESOURCES = 100_000
 """Of one kind in one document."""
@@ -33,6 +34,7 @@ class Reading(msgspec.Struct, frozen=True):
     resources: those without a fault of their own, in the document's order.
     named: every resource that the document names, with the place of its name.
     allowed_models: plain names that stand in `models` of teams, projects, users and keys.
+    unread: kinds of which a resource has no readable name, so that `named` may lack some.
     whole: whether the text could be read to its end.
     """
 
@@ -43,6 +45,7 @@ class Reading(msgspec.Struct, frozen=True):
     allowed_models: tuple[Link, ...] = ()
     secrets: tuple[SecretSlot, ...] = ()
     faults: tuple[Fault, ...] = ()
+    unread: frozenset[str] = frozenset()
     whole: bool = True
 
 
@@ -79,17 +82,21 @@ class _Document:
         self._kinds = kinds
         self._resources: list[Resource] = []
         self._named: dict[ResourceId, Place] = {}
+        self._unread: set[str] = set()
 
     def read(self, root: Node) -> None:
         if isinstance(root, Scalar) and root.value is None:
             return
         if not isinstance(root, MappingNode):
+            self._unread.update(self._kinds)
             message = f"found {described(root, secret=True)}; lists by kind must stand here ({', '.join(self._kinds)})"
             self.reader.fault(root.place, (), message)
             return
         for entry in root.entries:
             kind = self._kinds.get(entry.key)
             if kind is None:
+                # It may be one of the kinds, mistyped: what is absent may be meant by it.
+                self._unread.update(self._kinds.keys() - {entry.key for entry in root.entries})
                 message = f"no kind of resource {shown(entry.key)}"
                 self.reader.fault(entry.place, (entry.key,), message, found=entry.key, known=self._kinds)
             else:
@@ -97,7 +104,9 @@ class _Document:
 
     def one(self, kind: Kind, name: str, root: Node) -> None:
         if not isinstance(root, MappingNode):
-            self.reader.fault(root.place, (), f"found {described(root, secret=True)}; a mapping of fields must stand here")
+            self.reader.fault(
+                root.place, (), f"found {described(root, secret=True)}; a mapping of fields must stand here"
+            )
             return
         if _entry(root, "name") is None:
             named = Entry("name", root.place, Scalar(name, root.place))
@@ -118,6 +127,7 @@ class _Document:
             allowed_models=tuple(reader.allowed_models),
             secrets=tuple(reader.secrets),
             faults=in_order(reader.faults),
+            unread=frozenset(self._unread),
         )
 
     def _list(self, kind: Kind, entry: Entry) -> None:
@@ -127,10 +137,12 @@ class _Document:
         if not isinstance(node, Sequence):
             message = f"found {described(node, secret=True)}; a list must stand here, each item with a `name`"
             self.reader.fault(node.place, (kind.name,), message)
+            self._unread.add(kind.name)
             return
         if len(node.items) > MAX_RESOURCES:
             message = f"found {len(node.items)} resources; at most {MAX_RESOURCES} are allowed"
             self.reader.fault(node.place, (kind.name,), message)
+            self._unread.add(kind.name)
             return
         for i, item in enumerate(node.items):
             self._resource(kind, item, (kind.name, i))
@@ -138,7 +150,9 @@ class _Document:
     def _resource(self, kind: Kind, node: Node, path: Path) -> None:
         name = _name_of(node)
         id_ = ResourceId(kind.name, name or "")
-        if name is not None:
+        if name is None:
+            self._unread.add(kind.name)
+        else:
             self._note(id_, node, path)
         self.reader.subject = id_
         self.reader.base = len(path)

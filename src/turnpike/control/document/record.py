@@ -55,7 +55,9 @@ class Record(msgspec.Struct, frozen=True):
     def read(self, node: Node, path: Path, reader: Reader) -> Any:
         if not isinstance(node, Mapping):
             names = ", ".join(field.name for field in self.fields)
-            message = f"found {described(node, secret=True)}; {self.title} must stand here, with the fields {names}"
+            message = (
+                f"found {described(node, secret=True)}; {self.title} must stand here, with the fields {names}"
+            )
             reader.fault(node.place, path, message)
             return BAD
         values = _values(self.fields, node, path, reader)

@@ -79,7 +79,9 @@ class Settlement(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...]
 
 
-def settle_secrets(slots: Iterable[SecretSlot], given: Given, stored: Mapping[SecretAddress, str]) -> Settlement:
+def settle_secrets(
+    slots: Iterable[SecretSlot], given: Given, stored: Mapping[SecretAddress, str]
+) -> Settlement:
     """Decide where each secret comes from; `stored` holds the `written` of every secret in store.
 
     A value that was given is Fresh; without one, a secret that is stored for the same resource with
@@ -118,7 +120,9 @@ def _marked(slot: SecretSlot, mark: SealedReference, stored: Mapping[SecretAddre
     kind, name = slot.address.kind, slot.address.name
     own = f"{kind}/{name}/"
     if not mark.address.startswith(own):
-        return f"found a sealed secret of another resource; only what is stored for {kind}/{name} may stand here"
+        return (
+            f"found a sealed secret of another resource; only what is stored for {kind}/{name} may stand here"
+        )
     source = SecretAddress(kind, name, mark.address.removeprefix(own))
     if source not in stored:
         return f"nothing is stored at ${{{mark.id}}}; give the secret itself, or a reference to it"
@@ -141,7 +145,9 @@ def _stored_alike(slot: SecretSlot, stored: Mapping[SecretAddress, str]) -> Secr
     if stored.get(slot.address) == slot.written:
         return slot.address
     kind, name = slot.address.kind, slot.address.name
-    same = (a for a, written in stored.items() if a.kind == kind and a.name == name and written == slot.written)
+    same = (
+        a for a, written in stored.items() if a.kind == kind and a.name == name and written == slot.written
+    )
     return min(same, default=None)
 
 
@@ -164,7 +170,9 @@ def _key_complaint(value: str) -> str | None:
     if len(value) < BROUGHT_KEY_MIN_CHARACTERS:
         return f"the key has {len(value)} characters; at least {BROUGHT_KEY_MIN_CHARACTERS} are needed"
     if is_mistyped(value):
-        return "the key begins with tpk_ but its checksum is wrong: it is mistyped, or was not made by Turnpike"
+        return (
+            "the key begins with tpk_ but its checksum is wrong: it is mistyped, or was not made by Turnpike"
+        )
     return None
 
 
@@ -174,7 +182,10 @@ def _repeated_keys(settled: list[Fresh | Kept]) -> Iterator[Fault]:
         if isinstance(one, Fresh) and one.slot.form == "key":
             other = first.setdefault(one.value.reveal(), one.slot)
             if other is not one.slot:
-                yield _fault(one.slot, f"is the same secret as that of keys/{other.address.name} (line {other.place.line})")
+                yield _fault(
+                    one.slot,
+                    f"is the same secret as that of keys/{other.address.name} (line {other.place.line})",
+                )
 
 
 def _mending(id_: str) -> str:

@@ -90,7 +90,9 @@ class Choice(msgspec.Struct, frozen=True):
         text = text_of(node, path, reader, self.title)
         if text is None or text in self.values:
             return BAD if text is None else text
-        reader.fault(node.place, path, f"found {shown(text)}, which is not {self.title}", found=text, known=self.values)
+        reader.fault(
+            node.place, path, f"found {shown(text)}, which is not {self.title}", found=text, known=self.values
+        )
         return BAD
 
     def schema(self, providers: ProviderKinds) -> Schema:
@@ -149,7 +151,11 @@ class ListOf(msgspec.Struct, frozen=True):
 
     def read(self, node: Node, path: Path, reader: Reader) -> Any:
         if not isinstance(node, Sequence):
-            reader.fault(node.place, path, f"found {described(node, secret=True)}; {self.title} must stand here, as in [a, b]")
+            reader.fault(
+                node.place,
+                path,
+                f"found {described(node, secret=True)}; {self.title} must stand here, as in [a, b]",
+            )
             return BAD
         if not self.min_items <= len(node.items) <= self.max_items:
             allowed = f"{self.min_items} to {self.max_items}"
@@ -165,7 +171,9 @@ class ListOf(msgspec.Struct, frozen=True):
             first = seen.setdefault(value, i)
             if first != i and value is not BAD:
                 line = node.items[first].place.line
-                reader.fault(node.items[i].place, (*path, i), f"stands in this list twice; first in line {line}")
+                reader.fault(
+                    node.items[i].place, (*path, i), f"stands in this list twice; first in line {line}"
+                )
 
     def schema(self, providers: ProviderKinds) -> Schema:
         bounds = {"minItems": self.min_items, "maxItems": self.max_items, "uniqueItems": True}
@@ -183,10 +191,16 @@ class MapOf(msgspec.Struct, frozen=True):
 
     def read(self, node: Node, path: Path, reader: Reader) -> Any:
         if not isinstance(node, Mapping):
-            reader.fault(node.place, path, f"found {described(node, secret=True)}; {self.title} must stand here, as in {{a: b}}")
+            reader.fault(
+                node.place,
+                path,
+                f"found {described(node, secret=True)}; {self.title} must stand here, as in {{a: b}}",
+            )
             return BAD
         if len(node.entries) > self.max_items:
-            reader.fault(node.place, path, f"found {len(node.entries)} entries; at most {self.max_items} are allowed")
+            reader.fault(
+                node.place, path, f"found {len(node.entries)} entries; at most {self.max_items} are allowed"
+            )
             return BAD
         values = {entry.key: self._entry(entry, (*path, entry.key), reader) for entry in node.entries}
         return BAD if any(value is BAD for value in values.values()) else values
@@ -201,7 +215,12 @@ class MapOf(msgspec.Struct, frozen=True):
     def schema(self, providers: ProviderKinds) -> Schema:
         names = {"pattern": self.name_pattern}
         values = self.value.schema(providers)
-        return {"type": "object", "propertyNames": names, "additionalProperties": values, "maxProperties": self.max_items}
+        return {
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": values,
+            "maxProperties": self.max_items,
+        }
 
 
 class LinkTo(msgspec.Struct, frozen=True):
@@ -236,7 +255,9 @@ class SecretText(msgspec.Struct, frozen=True):
         if text is None:
             return BAD
         if not text or len(text) > MAX_SECRET_CHARACTERS:
-            reader.fault(node.place, path, f"found {len(text)} characters; 1 to {MAX_SECRET_CHARACTERS} are allowed")
+            reader.fault(
+                node.place, path, f"found {len(text)} characters; 1 to {MAX_SECRET_CHARACTERS} are allowed"
+            )
             return BAD
         try:
             parts = parse_parts(text)
@@ -284,8 +305,7 @@ def described(node: Node, *, secret: bool = False) -> str:
 
 
 def _number(value: object) -> str:
-    text = str(value) if not isinstance(value, int) or abs(value) < 10**18 else f"of {value.bit_length()} bits"
-    return text
+    return f"of {value.bit_length()} bits" if isinstance(value, int) and abs(value) >= 10**18 else str(value)
 
 
 def matching(pattern: str, rule: str) -> Callable[[str], str | None]:

@@ -39,7 +39,9 @@ _FALSE = ("false", "False", "FALSE")
 _NULL = ("", "~", "null", "Null", "NULL")
 _YAML_1_1_WORDS = ("y", "n", "yes", "no", "on", "off")
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z|0o[0-7]{1,300}\Z|0x[0-9a-fA-F]{1,300}\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z"
+)
 
 
 _PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*\Z")
@@ -215,7 +217,9 @@ class _Builder:
         if parent.names is None or name not in parent.names:
             return
         first = parent.names[name]
-        self._fault(place, f"the field {shown(name)} stands here a second time; the first is in line {first.line}")
+        self._fault(
+            place, f"the field {shown(name)} stands here a second time; the first is in line {first.line}"
+        )
 
     def _put(self, sized: _Sized, anchor: str | None) -> None:
         self._nodes += sized.size

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import msgspec
-
 from turnpike.control.document.kind import Resource
 from turnpike.control.document.record import Field
 from turnpike.control.document.shape import ListOf

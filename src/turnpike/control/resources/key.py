@@ -50,12 +50,16 @@ def _check(view: View) -> None:
     if len(owners) > 1:
         view.fault(f"a key has one owner; found {' and '.join(f'`{owner}`' for owner in owners)}", owners[1])
     if not owners and not view.has("role"):
-        view.fault("whose key it is is missing: give one of `team`, `project`, `user`, or a `role` in the organisation")
+        view.fault(
+            "whose key it is is missing: give one of `team`, `project`, `user`, or a `role` in the organisation"
+        )
     role = view.values.get("role")
     if role == "team-admin" and owners != ["team"]:
         view.fault('the role "team-admin" stands on a key of a `team`', "role")
     if role in ORGANISATION_ROLES and owners:
-        message = f'found the role "{role}" on a key with an owner; a key with a role in the organisation has none'
+        message = (
+            f'found the role "{role}" on a key with an owner; a key with a role in the organisation has none'
+        )
         view.fault(f"{message} (a user's role stands in `users`)", "role")
 
 
@@ -83,8 +87,18 @@ KEY = Kind(
                 "The key itself, where it is brought from elsewhere: 20 characters or more, in any form.",
                 default="one is made and shown once",
             ),
-            Field("expires_at", INSTANT, "The moment from which it no longer opens anything (RFC 3339).", default="never"),
-            Field("networks", ListOf(NETWORK), "Networks (CIDR) that calls with it may come from.", default="anywhere"),
+            Field(
+                "expires_at",
+                INSTANT,
+                "The moment from which it no longer opens anything (RFC 3339).",
+                default="never",
+            ),
+            Field(
+                "networks",
+                ListOf(NETWORK),
+                "Networks (CIDR) that calls with it may come from.",
+                default="anywhere",
+            ),
             Field(
                 "acts_for",
                 ListOf(END_USER),

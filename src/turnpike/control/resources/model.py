@@ -42,7 +42,9 @@ def _check(view: View) -> None:
         return
     for i, target in enumerate(view.values.get("targets", ())):
         if is_pattern(target.model):
-            message = f"found {shown(target.model)}; a star may stand here only where the model's name has one"
+            message = (
+                f"found {shown(target.model)}; a star may stand here only where the model's name has one"
+            )
             view.fault(message, "targets", i, "model")
 
 
@@ -69,7 +71,12 @@ MODEL = Kind(
         "a model",
         (
             *common_fields(MODEL_NAME),
-            Field("targets", ListOf(_TARGET, 1, MAX_TARGETS), "Where calls go, the first one first.", required=True),
+            Field(
+                "targets",
+                ListOf(_TARGET, 1, MAX_TARGETS),
+                "Where calls go, the first one first.",
+                required=True,
+            ),
             *MODEL_TIMED_FIELDS,
         ),
         _check,

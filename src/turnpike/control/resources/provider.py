@@ -11,7 +11,17 @@ from turnpike.control.document.kind import Resource
 from turnpike.control.document.reader import ProviderKinds, Reader
 from turnpike.control.document.record import Field, Kind, Record, View
 from turnpike.control.document.reference import has_reference
-from turnpike.control.document.shape import BAD, ListOf, MapOf, Number, Schema, SecretText, Text, matching, text_of
+from turnpike.control.document.shape import (
+    BAD,
+    ListOf,
+    MapOf,
+    Number,
+    Schema,
+    SecretText,
+    Text,
+    matching,
+    text_of,
+)
 from turnpike.control.document.tree import Node
 from turnpike.control.document.url import proxy_complaint
 from turnpike.control.resources.texts import BASE_URL, NAME, common_fields
@@ -23,8 +33,24 @@ MAX_HEADERS = 32
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"
 _SECRET_NAME = re.compile(r"auth|cookie|credential|key|passw|secret|token|signature", re.IGNORECASE)
 _OWN_HEADERS = frozenset(
-    "accept-encoding connection content-encoding content-length content-type expect host http2-settings keep-alive"
-    " proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
+    (
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
 )
 """The gateway makes these itself, or they belong to one connection (RFC 9110, 7.6.1)."""
 
@@ -69,7 +95,9 @@ class KindName(msgspec.Struct, frozen=True):
         text = text_of(node, path, reader, self.title)
         if text is None or text in reader.providers:
             return BAD if text is None else text
-        reader.fault(node.place, path, f"no kind of provider {shown(text)}", found=text, known=reader.providers)
+        reader.fault(
+            node.place, path, f"no kind of provider {shown(text)}", found=text, known=reader.providers
+        )
         return BAD
 
     def schema(self, providers: ProviderKinds) -> Schema:
@@ -112,7 +140,11 @@ class ProxyUrl(msgspec.Struct, frozen=True):
 
 
 def _header_value_complaint(text: str) -> str | None:
-    return None if text.isascii() and text == text.strip() else "a header's value is ASCII, without blanks at its ends"
+    return (
+        None
+        if text.isascii() and text == text.strip()
+        else "a header's value is ASCII, without blanks at its ends"
+    )
 
 
 def _header_name_complaint(name: str) -> str | None:
@@ -129,7 +161,11 @@ def _header_name_complaint(name: str) -> str | None:
 _HEADER_TEXT = Text("a header's value", 8192, _header_value_complaint, private=True)
 _PROXY_TEXT = Text("a proxy's URL", 2048, proxy_complaint, private=True)
 _FILE_PATH = Text("a path of a PEM file", 1024)
-_REGION = Text("a region's name", 64, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, dots, dashes and underscores"))
+_REGION = Text(
+    "a region's name",
+    64,
+    matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, dots, dashes and underscores"),
+)
 _HEADERS = MapOf(_header_name_complaint, f"^{_TOKEN}$", HeaderValue(), "headers", MAX_HEADERS)
 
 _OVERRIDES = "the provider's"
@@ -179,7 +215,9 @@ def _check_header_names(view: View) -> None:
     for name in view.values.get("headers", {}):
         first = seen.setdefault(name.lower(), name)
         if first != name:
-            view.fault(f"is the same header as {shown(first)}; upper and lower case do not differ", "headers", name)
+            view.fault(
+                f"is the same header as {shown(first)}; upper and lower case do not differ", "headers", name
+            )
 
 
 def _check_against(kind: ProviderKind, view: View) -> None:
@@ -189,11 +227,15 @@ def _check_against(kind: ProviderKind, view: View) -> None:
     has_credential = view.has("credential") or view.has("credentials")
     if kind.credential_required and not has_credential:
         variable = kind.credential_variable or "NAME"
-        view.fault(f"the field `credential` is missing: kind {kind.name} needs one, as \"${{env:{variable}}}\"")
+        view.fault(f'the field `credential` is missing: kind {kind.name} needs one, as "${{env:{variable}}}"')
     made = {name.lower() for name, _ in kind.credentialed("x")} if has_credential else set()
     for name in view.values.get("headers", {}):
         if name.lower() in made:
-            view.fault(f"found the header {shown(name)}, which is made from `credential`; leave it out", "headers", name)
+            view.fault(
+                f"found the header {shown(name)}, which is made from `credential`; leave it out",
+                "headers",
+                name,
+            )
 
 
 PROVIDER = Kind(

@@ -35,7 +35,12 @@ def _check(view: View) -> None:
     seen: dict[str, int] = {}
     for i, member in enumerate(view.values.get("members", ())):
         if seen.setdefault(member.user, i) != i:
-            view.fault(f"is a member already (members[{seen[member.user]}]); give each user one role", "members", i, "user")
+            view.fault(
+                f"is a member already (members[{seen[member.user]}]); give each user one role",
+                "members",
+                i,
+                "user",
+            )
 
 
 _MEMBER = Record(
@@ -43,7 +48,12 @@ _MEMBER = Record(
     "a member",
     (
         Field("user", LinkTo("users"), "The user's name.", required=True),
-        Field("role", Choice(TEAM_ROLES, "a role in a team"), "What the user may do in this team.", default="member"),
+        Field(
+            "role",
+            Choice(TEAM_ROLES, "a role in a team"),
+            "What the user may do in this team.",
+            default="member",
+        ),
     ),
 )
 
@@ -56,7 +66,11 @@ TEAM = Kind(
         (
             *common_fields(NAME),
             *LEVEL_FIELDS,
-            Field("members", ListOf(_MEMBER), "Users of the team besides those whose `team` it is, and their roles in it."),
+            Field(
+                "members",
+                ListOf(_MEMBER),
+                "Users of the team besides those whose `team` it is, and their roles in it.",
+            ),
         ),
         _check,
     ),

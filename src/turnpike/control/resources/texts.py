@@ -21,7 +21,9 @@ MAX_LABELS = 64
 MAX_MODEL_CHARACTERS = 256
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-NAME_RULE = "a name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
+NAME_RULE = (
+    "a name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit"
+)
 USER_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}"
 USER_NAME_RULE = "a user's name has 1 to 128 letters, digits and . - _ @ +, and begins with a letter or digit"
 TAG_NAME_PATTERN = r"[a-z0-9_.-]{1,64}"
@@ -31,7 +33,10 @@ LABEL_NAME_RULE = "a label's name has 1 to 64 letters, digits, dots, dashes, und
 
 NAME = Text("a name", 64, matching(NAME_PATTERN, NAME_RULE), extra={"pattern": f"^{NAME_PATTERN}$"})
 USER_NAME = Text(
-    "a user's name", 128, matching(USER_NAME_PATTERN, USER_NAME_RULE), extra={"pattern": f"^{USER_NAME_PATTERN}$"}
+    "a user's name",
+    128,
+    matching(USER_NAME_PATTERN, USER_NAME_RULE),
+    extra={"pattern": f"^{USER_NAME_PATTERN}$"},
 )
 
 
@@ -120,9 +125,21 @@ BASE_URL = Text("a URL", 2048, url_complaint, private=True, extra={"format": "ur
 NETWORK = Text("a network (CIDR)", 64, _network_complaint)
 INSTANT = Text("a moment (RFC 3339)", 40, _instant_complaint, extra={"format": "date-time"})
 END_USER = Text("an end user's name or a pattern with one star", 256, _actor_complaint)
-TAGS = MapOf(matching(TAG_NAME_PATTERN, TAG_NAME_RULE), f"^{TAG_NAME_PATTERN}$", Text("a tag's value", 128), "tags", MAX_TAGS)
-TAG_NAME = Text("a tag's name", 64, matching(TAG_NAME_PATTERN, TAG_NAME_RULE), extra={"pattern": f"^{TAG_NAME_PATTERN}$"})
+TAGS = MapOf(
+    matching(TAG_NAME_PATTERN, TAG_NAME_RULE),
+    f"^{TAG_NAME_PATTERN}$",
+    Text("a tag's value", 128),
+    "tags",
+    MAX_TAGS,
+)
+TAG_NAME = Text(
+    "a tag's name", 64, matching(TAG_NAME_PATTERN, TAG_NAME_RULE), extra={"pattern": f"^{TAG_NAME_PATTERN}$"}
+)
 TAG_NAMES = ListOf(TAG_NAME, max_items=MAX_TAGS)
 LABELS = MapOf(
-    matching(LABEL_NAME_PATTERN, LABEL_NAME_RULE), f"^{LABEL_NAME_PATTERN}$", Text("a label's value"), "labels", MAX_LABELS
+    matching(LABEL_NAME_PATTERN, LABEL_NAME_RULE),
+    f"^{LABEL_NAME_PATTERN}$",
+    Text("a label's value"),
+    "labels",
+    MAX_LABELS,
 )

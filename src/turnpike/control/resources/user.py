@@ -40,7 +40,9 @@ USER = Kind(
         (
             *common_fields(USER_NAME),
             Field("email", _EMAIL, "Where the person is reached."),
-            Field("team", LinkTo("teams"), "The home team: the user's own keys stand under its access and tags."),
+            Field(
+                "team", LinkTo("teams"), "The home team: the user's own keys stand under its access and tags."
+            ),
             Field(
                 "role",
                 Choice(ORGANISATION_ROLES, "a role in the organisation"),
