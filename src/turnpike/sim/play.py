@@ -10,6 +10,9 @@ from turnpike.sim.plan import Begin, End, Hang, Plan, Reset, Wait, Whole, Write
 LONGEST_HANG_SECONDS = 3600.0
 """A caller that waits longer than this is cut off after all."""
 
+FLUSH_SECONDS = 0.01
+"""A reset throws away what has not left yet: what was written before it gets so long to leave."""
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -33,14 +36,17 @@ class Playing:
                     self.output_tokens += tokens
                 case Wait(seconds):
                     await self._sleep(seconds)
+                case Reset():
+                    await self._sleep(FLUSH_SECONDS)
+                    self._reply.abort()
                 case Hang():
                     await self._sleep(LONGEST_HANG_SECONDS)
                     self._reply.abort()
                 case _:
                     self._frame(step)
 
-    def _frame(self, step: Whole | Begin | End | Reset) -> None:
-        """Open, close or break the answer."""
+    def _frame(self, step: Whole | Begin | End) -> None:
+        """Open or close the answer."""
         match step:
             case Whole(status, body):
                 self._reply.whole(status, self._plan.head, body)
@@ -49,5 +55,3 @@ class Playing:
                 self._reply.begin(status, self._plan.head)
             case End():
                 self._reply.end()
-            case Reset():
-                self._reply.abort()
