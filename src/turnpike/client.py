@@ -14,6 +14,7 @@ from turnpike import __version__
 
 TIMEOUT_SECONDS: Final = 30.0
 ANSWER_MAX_BYTES: Final = 256 * 1024 * 1024
+PAGE_ITEMS: Final = 500
 JSON: Final = "application/json"
 _SHOWN_CHARACTERS: Final = 200
 
@@ -65,19 +66,44 @@ class ControlClient:
         given = {name: value for name, value in query.items() if value is not None}
         return self.send("GET", path + ("?" + urllib.parse.urlencode(given) if given else ""))
 
-    def send(self, method: str, path: str, value: object = None, media_type: str = JSON) -> Answer:
-        """Send a value as JSON (None: no body). Raises ControlUnreachable, Refused, ControlFault."""
+    def all_of(self, kind: str) -> list[dict[str, Any]]:
+        """Every resource of the kind, over as many pages as it takes. Raises ControlFault."""
+        found: list[dict[str, Any]] = []
+        after: str | None = None
+        while True:
+            page = self.get(f"/api/v1/{kind}", limit=PAGE_ITEMS, after=after).json()
+            found += page["items"]
+            after = page.get("next")
+            if after is None:
+                return found
+
+    def send(
+        self, method: str, path: str, value: object = None, media_type: str = JSON, *, only_new: bool = False
+    ) -> Answer:
+        """Send a value as JSON (None: no body); `only_new` leaves what exists as it is.
+
+        Raises ControlUnreachable, Refused, ControlFault.
+        """
         headers = {"accept": JSON, "user-agent": f"turnpike/{__version__}"}
         body = None
         if value is not None:
             body = msgspec.json.encode(value)
             headers["content-type"] = media_type
+        if only_new:
+            headers["if-none-match"] = "*"
         if self._token:
             headers["authorization"] = f"Bearer {self._token}"
         answer = self._exchange(method, path, body, headers)
         if answer.status >= 300:
             raise _refusal(answer, keyed=self._token is not None)
         return answer
+
+    def look(self, path: str) -> Answer | None:
+        """What is at a path that needs no key, whatever its status; None where nobody answers."""
+        try:
+            return self._exchange("GET", path, None, {"accept": "*/*"})
+        except ControlUnreachable:
+            return None
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         parts = urllib.parse.urlsplit(self.url)

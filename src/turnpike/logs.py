@@ -23,11 +23,7 @@ def set_up_logs(form: str, level: str, **fields: Any) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if as_console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
+    last: list[Any] = [_console_renderer()] if as_console else _json_renderers()
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -37,6 +33,17 @@ def set_up_logs(form: str, level: str, **fields: Any) -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**fields)
     _take_over_standard_logging(shared, last)
+
+
+def _json_renderers() -> list[Any]:
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _console_renderer() -> structlog.dev.ConsoleRenderer:
+    """Tracebacks in their plain form: others show local variables, which may hold a prompt or a key."""
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
 
 
 def _take_over_standard_logging(shared: list[Any], last: list[Any]) -> None:

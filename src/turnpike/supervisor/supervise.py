@@ -81,7 +81,7 @@ async def _wait_for_control(plan: Supervision, course: Course, control: Supervis
         lambda: control.ready or control.hopeless or course.stopping(), plan.ready_within_seconds
     )
     if not settled:
-        _log.warning("control_not_ready", waited_seconds=plan.ready_within_seconds)
+        _log.warning("control.late", waited_seconds=plan.ready_within_seconds)
         plan.terminal.say(
             f"control is not ready after {plan.ready_within_seconds:g} s: "
             "the gateway starts from its last good snapshot"
@@ -94,7 +94,7 @@ async def _wait_for_workers(plan: Supervision, course: Course, workers: list[Sup
 
     if not await course.until(settled, plan.ready_within_seconds):
         late = [w.role.name for w in workers if not w.ready]
-        _log.warning("workers_not_ready", roles=late, waited_seconds=plan.ready_within_seconds)
+        _log.warning("workers.late", roles=late, waited_seconds=plan.ready_within_seconds)
 
 
 async def _end(course: Course, roles: list[SupervisedRole], within_seconds: float) -> None:
@@ -106,12 +106,12 @@ async def _end(course: Course, roles: list[SupervisedRole], within_seconds: floa
     if all_ended():
         return
     if not course.at_once():
-        _log.info("roles_ending", roles=[role.role.name for role in roles], within_seconds=within_seconds)
+        _log.info("roles.ending", roles=[role.role.name for role in roles], within_seconds=within_seconds)
         for role in roles:
             role.send(signal.SIGTERM)
         await course.until(lambda: all_ended() or course.at_once(), within_seconds)
     for role in roles:
         if not role.ended:
-            _log.warning("role_killed", role=role.role.name)
+            _log.warning("role.killed", role=role.role.name)
             role.send(signal.SIGKILL)
     await course.until(all_ended, END_WITHIN_SECONDS)

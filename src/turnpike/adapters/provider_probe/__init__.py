@@ -1,0 +1,1 @@
+"""Asking a provider one harmless question, to see whether its address and credential serve."""

@@ -1,0 +1,51 @@
+"""How a command reaches control: where it is, and what it shows to be let in."""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.parse
+
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.home import existing_seal
+from turnpike.bootstrap.running import running_at
+from turnpike.client import ControlClient
+from turnpike.settings import Settings
+
+LOCAL_PURPOSE = "local-admin"
+LOCAL_TEXT = b"local"
+
+
+def control_client(found: Configuration) -> ControlClient:
+    """A client with the administrator's key, or on control's own machine with the home's token.
+
+    Raises CannotStart where the home's master key cannot be used.
+    """
+    settings = found.settings
+    return ControlClient(control_url(settings), settings.admin_key or _local_token(settings))
+
+
+def control_url(settings: Settings) -> str:
+    """Where control is: as set, else as the running supervisor noted, else where it would listen."""
+    if settings.control_url is not None:
+        return settings.control_url
+    running = running_at(settings.home)
+    return running.control_url if running else settings.control_listen.url
+
+
+def _local_token(settings: Settings) -> str | None:
+    """The token that proves that the home is at hand; it is shown to this machine only."""
+    if not is_this_machine(control_url(settings), settings):
+        return None
+    seal = existing_seal(settings)
+    return None if seal is None else seal.digest(LOCAL_TEXT, LOCAL_PURPOSE).hex()
+
+
+def is_this_machine(url: str, settings: Settings) -> bool:
+    """Whether the address is this machine's own: a loopback one, or where control is set to listen here."""
+    host = urllib.parse.urlsplit(url).hostname or ""
+    if host in ("localhost", urllib.parse.urlsplit(settings.control_listen.url).hostname):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

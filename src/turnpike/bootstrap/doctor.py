@@ -1,0 +1,214 @@
+"""`turnpike doctor`: gathers the facts that `turnpike.doctor` judges."""
+
+from __future__ import annotations
+
+import email.utils
+import importlib.metadata
+import re
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from turnpike.adapters.machine.lock import holder_of
+from turnpike.adapters.machine.ports import PortTaken, check_free
+from turnpike.adapters.system.clock import SystemClock
+from turnpike.bootstrap.access import control_client, control_url
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.home import MASTER_KEY_NAME, existing_seal
+from turnpike.bootstrap.running import Running, running_at
+from turnpike.client import Answer, ControlClient, ControlFault, quoted
+from turnpike.doctor.finding import Finding, unknown
+from turnpike.doctor.machine import (
+    Package,
+    Port,
+    clock_finding,
+    disk_finding,
+    home_finding,
+    open_files_finding,
+    packages_finding,
+    port_finding,
+    python_finding,
+)
+from turnpike.doctor.plant import (
+    ProviderCheck,
+    Worker,
+    control_finding,
+    gateway_finding,
+    master_key_finding,
+    provider_finding,
+    providers_finding,
+    snapshot_finding,
+)
+from turnpike.domain.snapshot import Snapshot, decode_snapshot
+from turnpike.ports.sealing import Seal
+from turnpike.providers.table import PROVIDERS
+from turnpike.settings import Address, Settings
+
+DISTRIBUTION = "turnpike-ai"
+LOOK_SECONDS = 5.0
+SNAPSHOT_NAME = "snapshot/current"
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?>=([0-9.]+)")
+
+
+def examine(found: Configuration) -> tuple[Finding, ...]:
+    """Look at everything that can be looked at from here; never raises for what it finds."""
+    settings = found.settings
+    running = running_at(settings.home)
+    told: dict[str, float] = {}
+    findings = [*_machine(settings, running), _master_key(settings)]
+    findings += _unknown_settings(found)
+    findings += _plant(found, running, told)
+    findings.append(clock_finding(SystemClock().now_ns() / 1e9, told))
+    return tuple(findings)
+
+
+def _machine(settings: Settings, running: Running | None) -> Iterator[Finding]:
+    yield python_finding(sys.version_info[:3])
+    yield packages_finding(_packages())
+    yield home_finding(settings.home, _write_fault(settings.home))
+    yield disk_finding(settings.home, shutil.disk_usage(_nearest(settings.home)).free)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    yield open_files_finding(None if hard == resource.RLIM_INFINITY else hard)
+    yield port_finding(_port("gateway", settings.gateway_listen, settings, running))
+    yield port_finding(_port("control", settings.control_listen, settings, running))
+
+
+def _packages() -> tuple[Package, ...]:
+    """What the distribution requires without extras; nothing where it runs from a bare source tree."""
+    try:
+        required = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    matches = (_REQUIREMENT.match(line) for line in required if "extra ==" not in line)
+    return tuple(Package(m[1], m[2], _installed(m[1])) for m in matches if m)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _write_fault(home: Path) -> str | None:
+    """Why nothing can be written where the home is or would be made; None where it can."""
+    folder = _nearest(home)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"turnpike doctor")
+    except OSError as fault:
+        return f"{folder}: {fault.strerror}"
+    return None
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that exists."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder if folder.is_dir() else folder.parent
+
+
+def _port(role: str, address: Address, settings: Settings, running: Running | None) -> Port:
+    variable = f"TURNPIKE_{role.upper()}_LISTEN"
+    where = {"gateway": running.gateway_url, "control": running.control_url}[role] if running else None
+    if where is not None:
+        return Port(role, variable, where, ours=True, fault=None)
+    try:
+        check_free(*address)
+    except PortTaken as fault:
+        return Port(role, variable, str(address), ours=False, fault=str(fault))
+    except OSError as fault:
+        return Port(role, variable, str(address), ours=False, fault=fault.strerror or str(fault))
+    return Port(role, variable, str(address), ours=False, fault=None)
+
+
+def _master_key(settings: Settings) -> Finding:
+    where = (
+        "TURNPIKE_MASTER_KEY"
+        if settings.master_key is not None
+        else str(settings.master_key_file or settings.home / MASTER_KEY_NAME)
+    )
+    try:
+        seal = existing_seal(settings)
+    except CannotStart as fault:
+        return master_key_finding(where, present=True, fault=str(fault))
+    snapshot = _last_snapshot(settings.home)
+    sealed = (
+        [closed for provider in snapshot.providers for closed in provider.credentials] if snapshot else []
+    )
+    return master_key_finding(where, seal is not None, _opening_fault(seal, sealed))
+
+
+def _last_snapshot(home: Path) -> Snapshot | None:
+    try:
+        return decode_snapshot((home / SNAPSHOT_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _opening_fault(seal: Seal | None, sealed: list[bytes]) -> str | None:
+    if not sealed:
+        return None
+    if seal is None:
+        return "the master key of this home is missing"
+    try:
+        for closed in sealed:
+            seal.open(closed, "credential")
+    except ValueError as fault:
+        return str(fault)
+    return None
+
+
+def _unknown_settings(found: Configuration) -> Iterator[Finding]:
+    for name in found.unknown:
+        yield unknown("settings", f"{name} is set, but there is no such setting", "see `turnpike settings`")
+
+
+def _plant(found: Configuration, running: Running | None, told: dict[str, float]) -> Iterator[Finding]:
+    settings = found.settings
+    if running is not None:
+        gateway = ControlClient(running.gateway_url, None, LOOK_SECONDS).look("/readyz")
+        yield gateway_finding(running.gateway_url, gateway.status if gateway else None)
+    expected = settings.control_url is not None or holder_of(settings.home) is not None
+    try:
+        control = control_client(found)
+        snapshot = control.get("/api/v1/snapshot")
+        configured = control.all_of("providers")
+    except (ControlFault, CannotStart) as fault:
+        yield control_finding(control_url(settings), expected, str(fault))
+        return
+    yield control_finding(control.url, expected, None)
+    _note_time(told, "control", snapshot)
+    published = snapshot.json()
+    yield snapshot_finding(published.get("version"), tuple(map(_worker, published.get("workers", ()))))
+    variables = {
+        kind.credential_variable: kind.name for kind in PROVIDERS.values() if kind.credential_variable
+    }
+    yield providers_finding(tuple(provider["name"] for provider in configured), variables)
+    for provider in configured:
+        yield _provider(control, provider["name"], told)
+
+
+def _worker(seen: dict[str, Any]) -> Worker:
+    return Worker(seen["worker"], seen.get("running"), seen.get("fault"))
+
+
+def _provider(control: ControlClient, name: str, told: dict[str, float]) -> Finding:
+    try:
+        checked = control.send("POST", f"/api/v1/providers/{quoted(name)}/check", {}).json()
+    except ControlFault as fault:
+        return unknown(f"provider {name}", f"control could not check it: {fault}")
+    if checked.get("date_seconds") is not None:
+        told[name] = checked["date_seconds"]
+    return provider_finding(ProviderCheck(name, checked["reach"], checked["says"]))
+
+
+def _note_time(told: dict[str, float], name: str, answer: Answer) -> None:
+    if "date" in answer.headers:
+        told[name] = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()

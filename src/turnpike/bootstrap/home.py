@@ -1,0 +1,55 @@
+"""The home folder and the master key in it, made where they are not there yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from turnpike.adapters.sealing.master_key import ensure_master_key, parse_master_key, read_master_key
+from turnpike.adapters.sealing.seal import MasterKeySeal
+from turnpike.adapters.system.randomness import SystemRandomness
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.ports.sealing import Seal
+from turnpike.settings import Settings
+
+MASTER_KEY_NAME: Final = "master.key"
+_FOLDERS: Final = ("run", "snapshot")
+
+
+def prepare_home(home: Path) -> None:
+    """Make the home and its folders, for this user only. Raises CannotStart."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in _FOLDERS:
+            (home / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as fault:
+        raise CannotStart(
+            f"the home folder {home} cannot be made or written ({fault.strerror}): "
+            "give this user the right to write there, or name another folder with --home"
+        ) from None
+
+
+def opened_seal(settings: Settings) -> Seal:
+    """The seal under the master key, which is made in the home where none is given. Raises CannotStart."""
+    try:
+        return MasterKeySeal(_master_key(settings), SystemRandomness())
+    except ValueError as fault:
+        raise CannotStart(f"master key: {fault}") from None
+    except OSError as fault:
+        raise CannotStart(f"master key: {fault.filename}: {fault.strerror}") from None
+
+
+def existing_seal(settings: Settings) -> Seal | None:
+    """The seal where a master key is at hand; None where there is none. Raises CannotStart."""
+    given = settings.master_key is not None or settings.master_key_file is not None
+    if not given and not (settings.home / MASTER_KEY_NAME).exists():
+        return None
+    return opened_seal(settings)
+
+
+def _master_key(settings: Settings) -> bytes:
+    if settings.master_key is not None:
+        return parse_master_key(settings.master_key)
+    if settings.master_key_file is not None:
+        return read_master_key(settings.master_key_file)
+    return ensure_master_key(settings.home / MASTER_KEY_NAME, SystemRandomness())

@@ -1,0 +1,130 @@
+"""`turnpike up`: everything on one machine under one supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from turnpike import __version__
+from turnpike.adapters.machine.lock import HomeInUse, HomeLock
+from turnpike.adapters.machine.ports import PortTaken, reserve
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.home import opened_seal, prepare_home
+from turnpike.bootstrap.running import Running, note_running
+from turnpike.bootstrap.terminal import StandardStreams
+from turnpike.logs import set_up_logs
+from turnpike.providers.table import PROVIDERS
+from turnpike.settings import Address, Settings
+from turnpike.supervisor.role import Role, SupervisedRole
+from turnpike.supervisor.supervise import Supervision, supervise
+
+OPEN_FILES_WANTED: Final = 65_536
+
+_log = structlog.get_logger()
+
+
+def run_up(found: Configuration) -> int:
+    """Run every role until a signal ends it; the exit status. Raises CannotStart before any is started."""
+    settings = found.settings
+    set_up_logs(settings.log_format, settings.log_level, role="supervisor")
+    for name in found.unknown:
+        _log.warning("settings.unknown", variable=name)
+    prepare_home(settings.home)
+    lock = _locked(settings.home)
+    opened_seal(settings)
+    raise_open_files()
+    gateway_port = _reserved(settings.gateway_listen, "TURNPIKE_GATEWAY_LISTEN")
+    control_port = _reserved(settings.control_listen, "TURNPIKE_CONTROL_LISTEN")
+    with gateway_port, control_port:
+        gateway = Address(settings.gateway_listen.host, gateway_port.getsockname()[1])
+        control = Address(settings.control_listen.host, control_port.getsockname()[1])
+        running = Running(os.getpid(), __version__, gateway.url, control.url)
+        note = note_running(settings.home, running)
+        try:
+            return asyncio.run(supervise(_supervision(found, gateway, control)))
+        finally:
+            note.unlink(missing_ok=True)
+            lock.release()
+
+
+def raise_open_files() -> None:
+    """Take as many descriptors as the machine gives: every connection needs one, most systems start at 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _locked(home: Path) -> HomeLock:
+    try:
+        return HomeLock(home)
+    except HomeInUse as fault:
+        raise CannotStart(str(fault)) from None
+    except OSError as fault:
+        raise CannotStart(f"{home / 'lock'}: {fault.strerror}") from None
+
+
+def _reserved(address: Address, variable: str) -> socket.socket:
+    try:
+        return reserve(*address)
+    except PortTaken as fault:
+        raise CannotStart(f"{fault}: stop it, or choose another address with {variable}") from None
+    except OSError as fault:
+        raise CannotStart(f"{variable}: cannot listen on {address} ({fault.strerror})") from None
+
+
+def _supervision(found: Configuration, gateway: Address, control: Address) -> Supervision:
+    settings = found.settings
+    environ = {
+        **found.environ,
+        **found.flags,
+        "TURNPIKE_GATEWAY_LISTEN": str(gateway),
+        "TURNPIKE_CONTROL_LISTEN": str(control),
+        "TURNPIKE_CONTROL_URL": control.url,
+    }
+    worker_environ = without_control_secrets(environ)
+    terminal = StandardStreams(settings.home / "run")
+
+    def started(control_role: SupervisedRole, workers: Sequence[SupervisedRole]) -> None:
+        ready = sum(worker.ready for worker in workers)
+        terminal.say(_welcome(settings, gateway, control, f"{ready} of {len(workers)} workers ready"))
+
+    return Supervision(
+        control=Role("control", _command("control"), environ, at_first=("--starting",)),
+        workers=tuple(
+            Role(f"gateway-{slot}", (*_command("gateway"), "--slot", str(slot)), worker_environ)
+            for slot in range(settings.workers)
+        ),
+        drain_seconds=settings.drain_seconds,
+        terminal=terminal,
+        started=started,
+    )
+
+
+def without_control_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment for workers: they get credentials in the snapshot, sealed, and need no other."""
+    kept_back = {kind.credential_variable for kind in PROVIDERS.values()} | {"TURNPIKE_ADMIN_KEY"}
+    return {name: value for name, value in environ.items() if name not in kept_back}
+
+
+def _command(role: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "turnpike", role, "--supervised")
+
+
+def _welcome(settings: Settings, gateway: Address, control: Address, workers: str) -> str:
+    return (
+        f"Turnpike {__version__}\n"
+        f"  gateway  {gateway.url}  ({workers})\n"
+        f"  control  {control.url}\n"
+        f"  home     {settings.home}\n"
+        "Ctrl-C stops it."
+    )

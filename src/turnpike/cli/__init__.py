@@ -1,0 +1,86 @@
+"""The command line. Each command's module is loaded when that command runs, so that each starts fast."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Final
+
+import click
+
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.cli.failure import Failure
+from turnpike.client import ControlFault
+from turnpike.settings import SettingsFault
+
+DONE, COULD_NOT, WRONG_USAGE, DIFFERENCES = 0, 1, 2, 3
+
+COMMANDS: Final = {
+    "up": ("turnpike.cli.up", "Start everything: supervisor, gateway workers, control."),
+    "gateway": ("turnpike.cli.gateway", "Run the gateway alone."),
+    "control": ("turnpike.cli.control", "Run the control plane alone."),
+    "plan": ("turnpike.cli.documents", "Show what applying a document would change."),
+    "apply": ("turnpike.cli.documents", "Make the configuration what a document says."),
+    "export": ("turnpike.cli.documents", "Write the configuration as a document."),
+    "keys": ("turnpike.cli.keys", "Create, list, rotate and revoke keys."),
+    "get": ("turnpike.cli.resources", "Show resources of a kind."),
+    "models": ("turnpike.cli.resources", "List the models that callers may ask for."),
+    "audit": ("turnpike.cli.resources", "List changes: who, when, what."),
+    "doctor": ("turnpike.cli.doctor", "Find what is wrong and how to mend it."),
+    "settings": ("turnpike.cli.settings", "List every setting, its value and where it came from."),
+    "sim": ("turnpike.cli.sim", "Run a simulated provider."),
+    "version": ("turnpike.cli.version", "Print the version."),
+}
+"""Command -> its module, which has it under its own name, and a line for the overview."""
+
+
+class CommandTable(click.Group):
+    """A group whose commands stand in `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+def turnpike() -> None:
+    """Turnpike: one governed road for every AI call that an organisation makes.
+
+    \b
+    turnpike up                     start everything on this machine
+    turnpike COMMAND --help         what a command does, with an example
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences."""
+    try:
+        status = turnpike.main(prog_name="turnpike", standalone_mode=False)
+    except click.ClickException as fault:
+        fault.show()
+        status = fault.exit_code
+    except SettingsFault as fault:
+        Failure("\n".join(fault.faults)).show()
+        status = WRONG_USAGE
+    except (CannotStart, ControlFault) as fault:
+        Failure(str(fault)).show()
+        status = COULD_NOT
+    except (click.Abort, KeyboardInterrupt):
+        status = COULD_NOT
+    except BrokenPipeError:
+        # Whoever read our output has left (`| head`); Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = DONE
+    sys.exit(status or DONE)

@@ -1,0 +1,164 @@
+"""`turnpike plan`, `apply` and `export`: the configuration as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from turnpike.bootstrap.access import control_client
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.document import Document, read_document
+from turnpike.cli.failure import Failure
+from turnpike.cli.options import CLIENT_SETTINGS, with_settings
+from turnpike.cli.output import write_json
+from turnpike.client import ControlClient, Refused
+
+DOCUMENT_TYPE: Final = "application/vnd.turnpike.document+json"
+DIFFERENCES_STATUS: Final = 3
+SIGNS: Final = {"create": "+", "update": "~", "delete": "-"}
+
+_file = click.option(
+    "-f",
+    "--file",
+    "path",
+    default="turnpike.yaml",
+    show_default=True,
+    help='The document; "-" reads standard input.',
+)
+_owner = click.option("--owner", metavar="NAME", help="Who owns what the document names. [the file's name]")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+@click.command()
+@_file
+@_owner
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def plan(found: Configuration, path: str, owner: str | None, as_json: bool) -> int:
+    """Show what applying a document would change.
+
+    Ends with status 0 where nothing would, 3 where there are differences.
+
+    \b
+    Example: turnpike plan -f turnpike.yaml
+    """
+    document = read_document(path, owner, found.environ)
+    planned = _send(control_client(found), "plan", document)
+    if as_json:
+        write_json(planned)
+    else:
+        _show_plan(planned)
+    return DIFFERENCES_STATUS if planned["changes"] else 0
+
+
+@click.command()
+@_file
+@_owner
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def apply(found: Configuration, path: str, owner: str | None, as_json: bool) -> None:
+    """Make the configuration what a document says.
+
+    What an earlier version of the document made and this one no longer names is removed; what was
+    made elsewhere stays. References such as ${env:NAME} and ${file:path} are resolved here.
+
+    \b
+    Example: turnpike apply -f turnpike.yaml --owner platform-team
+    """
+    document = read_document(path, owner, found.environ)
+    applied = _send(control_client(found), "apply", document)
+    if as_json:
+        write_json(applied)
+        return
+    _show_plan(applied)
+    _show_keys(applied)
+    _show_publication(applied)
+
+
+@click.command()
+@click.option(
+    "-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
+)
+@click.option("--owner", metavar="NAME", help="Only what this document made.")
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def export(found: Configuration, path: Path | None, owner: str | None, as_json: bool) -> None:
+    """Write the configuration as a document that `apply` takes.
+
+    Secrets stand in it as their references, never as values.
+
+    \b
+    Example: turnpike export -o turnpike.yaml
+    """
+    answer = control_client(found).get("/api/v1/export", owner=owner, format="json" if as_json else None)
+    text = answer.body.decode()
+    if path is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    try:
+        path.write_text(text)
+    except OSError as fault:
+        raise Failure(f"{path}: {fault.strerror}") from None
+
+
+def _send(control: ControlClient, action: str, document: Document) -> Mapping[str, Any]:
+    """Plan or apply; faults of the document become lines of `file:line:column: path: message`."""
+    try:
+        answer = control.send("POST", f"/api/v1/{action}", document, DOCUMENT_TYPE)
+    except Refused as refused:
+        lines = [_fault_line(fault) for fault in refused.problem.get("faults") or ()]
+        if not lines:
+            raise
+        raise Failure("\n".join(lines)) from None
+    planned: Mapping[str, Any] = answer.json()
+    return planned
+
+
+def _fault_line(fault: Mapping[str, Any]) -> str:
+    where = fault.get("file") or "document"
+    if fault.get("line"):
+        where = f"{where}:{fault['line']}:{fault['column']}"
+    parts = [where, fault.get("path"), fault.get("message")]
+    return ": ".join(part for part in parts if part)
+
+
+def _show_plan(planned: Mapping[str, Any]) -> None:
+    changes = planned["changes"]
+    for change in changes:
+        click.echo(f"{SIGNS[change['action']]} {change['kind']}/{change['name']}")
+        for field in change.get("fields", ()):
+            click.echo(f"    {_field_line(field)}")
+    unchanged = len(planned.get("unchanged", ()))
+    counts = {action: sum(change["action"] == action for change in changes) for action in SIGNS}
+    summary = ", ".join(f"{count} to {action}" for action, count in counts.items() if count)
+    click.echo(f"{summary or 'no differences'} ({unchanged} unchanged)")
+
+
+def _field_line(field: Mapping[str, Any]) -> str:
+    if field.get("secret_changed"):
+        return f"{field['field']}: a new secret"
+    return f"{field['field']}: {_shown(field.get('before'))} -> {_shown(field.get('after'))}"
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _show_keys(applied: Mapping[str, Any]) -> None:
+    """Secrets that Turnpike made: this is the only time that anybody sees them."""
+    for key in applied.get("keys") or ():
+        click.echo(f"key {key['name']} (shown once): {key['secret']}")
+
+
+def _show_publication(applied: Mapping[str, Any]) -> None:
+    if not applied["changes"]:
+        return
+    workers = applied.get("workers", ())
+    took = applied.get("took_seconds")
+    if workers:
+        click.echo(f"version {applied['version']}: all {len(workers)} workers run it, after {took:.2f} s")
+    else:
+        click.echo(f"version {applied['version']}: stored; no worker is connected")

@@ -1,0 +1,13 @@
+"""How a command says that it could not."""
+
+from __future__ import annotations
+
+import click
+
+
+class Failure(click.ClickException):
+    """Ends the command with status 1 and the message on standard error, each of its lines marked."""
+
+    def show(self, file: object = None) -> None:
+        for line in self.message.splitlines():
+            click.echo(f"turnpike: {line}", err=True)

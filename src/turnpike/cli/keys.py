@@ -1,0 +1,122 @@
+"""`turnpike keys`: the secrets that open the gateway and the control API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from turnpike.bootstrap.access import control_client
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.cli.options import CLIENT_SETTINGS, with_settings
+from turnpike.cli.output import write_json, write_table
+from turnpike.client import quoted
+
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+@click.group()
+def keys() -> None:
+    """Create, list, rotate and revoke keys.
+
+    \b
+    Example: turnpike keys create research-app --team research
+    """
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--team", help="The team that the key belongs to.")
+@click.option("--project", help="The project that the key belongs to.")
+@click.option("--user", help="The user that the key belongs to.")
+@click.option("--role", help="For the control API: owner, admin, viewer, auditor or finance.")
+@click.option(
+    "--model", "models", multiple=True, help="A model, or a pattern, that it may use; may be repeated."
+)
+@click.option("--expires-at", metavar="TIME", help="When it stops working, as 2027-01-31T00:00:00Z.")
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def create(
+    found: Configuration, name: str, models: tuple[str, ...], as_json: bool, **fields: str | None
+) -> None:
+    """Create a key and show its secret, this once.
+
+    \b
+    Example: turnpike keys create research-app --team research --model fast
+    """
+    given: dict[str, Any] = {field: value for field, value in fields.items() if value is not None}
+    if models:
+        given["models"] = list(models)
+    control = control_client(found)
+    made = control.send("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True).json()
+    _show_secret(made, name, as_json)
+
+
+@keys.command("list")
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def list_keys(found: Configuration, as_json: bool) -> None:
+    """List the keys; secrets are never among what is listed.
+
+    \b
+    Example: turnpike keys list --json
+    """
+    known = control_client(found).all_of("keys")
+    if as_json:
+        write_json(known)
+        return
+    titles = ("NAME", "BELONGS TO", "MODELS", "EXPIRES", "STATE")
+    write_table(titles, [_row(key) for key in known])
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--overlap-seconds", type=click.IntRange(0), help="How long the old secret goes on working.")
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def rotate(found: Configuration, name: str, overlap_seconds: int | None, as_json: bool) -> None:
+    """Give a key a new secret and show it, this once; the old one works for the overlap.
+
+    \b
+    Example: turnpike keys rotate research-app --overlap-seconds 3600
+    """
+    given = {} if overlap_seconds is None else {"overlap_seconds": overlap_seconds}
+    made = control_client(found).send("POST", f"/api/v1/keys/{quoted(name)}/rotate", given).json()
+    _show_secret(made, name, as_json)
+
+
+@keys.command()
+@click.argument("name")
+@_json
+@with_settings(*CLIENT_SETTINGS)
+def revoke(found: Configuration, name: str, as_json: bool) -> None:
+    """Make a key worthless, everywhere within a second and for good.
+
+    \b
+    Example: turnpike keys revoke research-app
+    """
+    answer = control_client(found).send("POST", f"/api/v1/keys/{quoted(name)}/revoke", {})
+    if as_json:
+        write_json(answer.json())
+        return
+    click.echo(f"key {name} is revoked")
+
+
+def _show_secret(made: dict[str, Any], name: str, as_json: bool) -> None:
+    if as_json:
+        write_json(made)
+        return
+    click.echo(made["secret"])
+    click.echo(f"key {name}: this is the only time that its secret is shown", err=True)
+
+
+def _row(key: dict[str, Any]) -> tuple[str, ...]:
+    owner = next(
+        (f"{kind} {key[kind]}" for kind in ("team", "project", "user", "role") if key.get(kind)), "-"
+    )
+    models = ", ".join(key.get("models") or ()) or "-"
+    return key["name"], owner, models, key.get("expires_at") or "never", _state(key)
+
+
+def _state(key: dict[str, Any]) -> str:
+    return "revoked" if key.get("revoked_at") else "active"

@@ -1,0 +1,133 @@
+"""Turnpike itself: master key, control, workers, providers, certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from turnpike.doctor.finding import Finding, fine, unknown, wrong
+
+CERTIFICATE_SOON_SECONDS: Final = 14 * 86_400
+
+Reach = Literal["fine", "refused", "limited", "unreachable", "timeout", "certificate", "odd"]
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """A gateway worker as control sees it."""
+
+    name: str
+    running: str | None
+    fault: str | None = None
+
+
+class ProviderCheck(msgspec.Struct, frozen=True):
+    """What a provider answered when it was asked for its models with the configured credential."""
+
+    name: str
+    reach: Reach
+    says: str
+
+
+def master_key_finding(where: str, present: bool, fault: str | None) -> Finding:
+    """Whether the master key is there and opens what was sealed under it."""
+    if fault is not None:
+        return wrong(
+            "master key",
+            fault,
+            f"give back the key that this home was made with ({where}); without it, provider credentials must be applied anew",
+        )
+    if not present:
+        return unknown("master key", f"there is none yet ({where}); the first start makes one")
+    return fine("master key", f"{where}: opens what is sealed")
+
+
+def control_finding(url: str, expected: bool, fault: str | None) -> Finding:
+    """Whether control answers; `expected`: a supervisor runs, or it was said where control is."""
+    if fault is None:
+        return fine("control", f"{url} answers")
+    if not expected:
+        return unknown(
+            "control", f"Turnpike does not run on this home ({url} does not answer)", "start it: turnpike up"
+        )
+    return wrong("control", fault, "look at its log; `turnpike up` starts it again by itself where it can")
+
+
+def gateway_finding(url: str, status: int | None) -> Finding:
+    """Whether the gateway takes calls, by what its /readyz answers (None: nothing)."""
+    if status == 200:
+        return fine("gateway", f"{url} takes calls")
+    if status is None:
+        return wrong("gateway", f"{url} does not answer", "look at the log of `turnpike up`")
+    return wrong(
+        "gateway",
+        f"{url}/readyz answers {status}",
+        "it has no configuration yet, or is stopping: see its log",
+    )
+
+
+def snapshot_finding(published: str | None, workers: tuple[Worker, ...]) -> Finding:
+    """Whether every worker runs what was published."""
+    if published is None:
+        return wrong(
+            "snapshot", "nothing was published yet", "apply a configuration: turnpike apply -f turnpike.yaml"
+        )
+    behind = [worker for worker in workers if worker.running != published]
+    if behind:
+        says = ", ".join(
+            f"{w.name} runs {w.running or 'nothing'}" + (f" ({w.fault})" if w.fault else "") for w in behind
+        )
+        return wrong(
+            "snapshot",
+            f"version {published} is published; {says}",
+            "mend what the worker names, then apply again",
+        )
+    if not workers:
+        return unknown("snapshot", f"version {published} is published; no worker is connected")
+    return fine("snapshot", f"all {len(workers)} workers run version {published}")
+
+
+def providers_finding(configured: tuple[str, ...], variables: Mapping[str, str]) -> Finding:
+    """Whether there is any provider; `variables` are those of vendors (kind by variable) that would make one."""
+    if configured:
+        return fine("providers", ", ".join(configured))
+    return wrong(
+        "providers",
+        "no provider is configured",
+        f"set {' or '.join(sorted(variables))}, or name one in turnpike.yaml and apply it",
+    )
+
+
+def provider_finding(check: ProviderCheck) -> Finding:
+    """Whether a provider can be used."""
+    name = f"provider {check.name}"
+    if check.reach == "fine":
+        return fine(name, check.says)
+    if check.reach in ("limited", "odd"):
+        return unknown(name, check.says)
+    return wrong(name, check.says, _PROVIDER_MENDS[check.reach].format(name=check.name))
+
+
+def certificate_finding(
+    file: str, now_seconds: float, until_seconds: float | None, fault: str | None
+) -> Finding:
+    """Whether the edge's certificate serves, and for how long."""
+    if fault is not None or until_seconds is None:
+        return wrong("certificate", f"{file}: {fault}", "give a PEM file with a certificate and its key")
+    days = (until_seconds - now_seconds) / 86_400
+    if days <= 0:
+        return wrong(
+            "certificate", f"{file} has expired", "renew it; the gateway takes the new one up by itself"
+        )
+    if until_seconds - now_seconds < CERTIFICATE_SOON_SECONDS:
+        return unknown("certificate", f"{file} expires in {days:.0f} days", "renew it")
+    return fine("certificate", f"{file} is valid for {days:.0f} more days")
+
+
+_PROVIDER_MENDS: Final = {
+    "refused": "put a valid key where the provider {name} takes its credential from, and apply or start anew",
+    "unreachable": "check the base_url of {name}, the network, DNS and firewall between here and there",
+    "timeout": "check the network between here and {name}, and whether it needs a proxy",
+    "certificate": "check the base_url of {name}; where it uses an authority of your own, name it in tls.ca_file",
+}

@@ -1,0 +1,118 @@
+"""What the doctor makes of the facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turnpike.doctor.finding import Finding
+from turnpike.doctor.machine import (
+    BUILT_AT_SECONDS,
+    CLOCK_APART_MAX_SECONDS,
+    DISK_FREE_LOW_BYTES,
+    DISK_FREE_MIN_BYTES,
+    OPEN_FILES_MIN,
+    Package,
+    Port,
+    clock_finding,
+    disk_finding,
+    home_finding,
+    open_files_finding,
+    packages_finding,
+    port_finding,
+    python_finding,
+)
+from turnpike.doctor.plant import (
+    ProviderCheck,
+    Reach,
+    Worker,
+    certificate_finding,
+    control_finding,
+    gateway_finding,
+    master_key_finding,
+    provider_finding,
+    providers_finding,
+    snapshot_finding,
+)
+
+HOME = Path("home")
+NOW = BUILT_AT_SECONDS + 1000.0
+
+
+def a_port(*, ours: bool = False, fault: str | None = None) -> Port:
+    return Port("gateway", "TURNPIKE_GATEWAY_LISTEN", "127.0.0.1:8080", ours, fault)
+
+
+@pytest.mark.parametrize(
+    ("finding", "state"),
+    [
+        (python_finding((3, 11, 2)), "fine"),
+        (python_finding((3, 10, 9)), "wrong"),
+        (packages_finding((Package("click", "8.2", "8.10.1"),)), "fine"),
+        (packages_finding((Package("click", "8.10", "8.9"),)), "wrong"),
+        (packages_finding((Package("click", "8.2", None),)), "wrong"),
+        (home_finding(HOME, None), "fine"),
+        (home_finding(HOME, "Permission denied"), "wrong"),
+        (disk_finding(HOME, DISK_FREE_LOW_BYTES), "fine"),
+        (disk_finding(HOME, DISK_FREE_LOW_BYTES - 1), "unknown"),
+        (disk_finding(HOME, DISK_FREE_MIN_BYTES - 1), "wrong"),
+        (open_files_finding(None), "fine"),
+        (open_files_finding(OPEN_FILES_MIN), "fine"),
+        (open_files_finding(1024), "wrong"),
+        (clock_finding(BUILT_AT_SECONDS - 1.0, {}), "wrong"),
+        (clock_finding(NOW, {}), "unknown"),
+        (clock_finding(NOW, {"openai": NOW - 1}), "fine"),
+        (clock_finding(NOW, {"openai": NOW + CLOCK_APART_MAX_SECONDS + 1}), "wrong"),
+        (port_finding(a_port()), "fine"),
+        (port_finding(a_port(ours=True)), "fine"),
+        (port_finding(a_port(fault="port 8080 is taken by process 7 (nginx)")), "wrong"),
+        (master_key_finding("home/master.key", present=True, fault=None), "fine"),
+        (master_key_finding("home/master.key", present=False, fault=None), "unknown"),
+        (master_key_finding("home/master.key", present=True, fault="closed under another"), "wrong"),
+        (control_finding("http://c", expected=True, fault=None), "fine"),
+        (control_finding("http://c", expected=False, fault="refused"), "unknown"),
+        (control_finding("http://c", expected=True, fault="refused"), "wrong"),
+        (gateway_finding("http://g", 200), "fine"),
+        (gateway_finding("http://g", 503), "wrong"),
+        (gateway_finding("http://g", None), "wrong"),
+        (snapshot_finding("v2", (Worker("h/0", "v2"),)), "fine"),
+        (snapshot_finding("v2", ()), "unknown"),
+        (snapshot_finding("v2", (Worker("h/0", "v2"), Worker("h/1", "v1", "no memory"))), "wrong"),
+        (snapshot_finding(None, ()), "wrong"),
+        (providers_finding(("openai",), {}), "fine"),
+        (providers_finding((), {"OPENAI_API_KEY": "openai"}), "wrong"),
+        (certificate_finding("edge.pem", NOW, NOW + 90 * 86_400, None), "fine"),
+        (certificate_finding("edge.pem", NOW, NOW + 86_400, None), "unknown"),
+        (certificate_finding("edge.pem", NOW, NOW - 1, None), "wrong"),
+        (certificate_finding("edge.pem", NOW, None, "no such file"), "wrong"),
+    ],
+)
+def test_a_fact_is_judged_and_what_is_wrong_has_a_mend(finding: Finding, state: str) -> None:
+    assert finding.state == state
+    assert finding.says
+    assert finding.mend or finding.state != "wrong"
+
+
+@pytest.mark.parametrize(
+    ("reach", "state"),
+    [
+        ("fine", "fine"),
+        ("refused", "wrong"),
+        ("unreachable", "wrong"),
+        ("timeout", "wrong"),
+        ("certificate", "wrong"),
+        ("limited", "unknown"),
+        ("odd", "unknown"),
+    ],
+)
+def test_a_provider_is_judged_by_how_it_answered(reach: Reach, state: str) -> None:
+    finding = provider_finding(ProviderCheck("openai", reach, "it said so"))
+    assert finding.state == state
+    assert finding.check == "provider openai"
+    assert finding.mend or state != "wrong"
+
+
+def test_the_clock_finding_says_which_way_the_clock_is_off() -> None:
+    assert "ahead of openai" in clock_finding(NOW, {"openai": NOW - 60}).says
+    assert "behind openai" in clock_finding(NOW, {"openai": NOW + 60}).says
