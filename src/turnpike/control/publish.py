@@ -1,0 +1,212 @@
+"""Publication: one configuration at a time reaches every gateway worker, or none.
+
+A worker asks over the node link and is answered when there is something for it. A candidate is
+offered first (the worker provisions and holds it ready), and only when nobody refuses is it published.
+All of this lives on one event loop; nothing here is called from a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from turnpike.domain.errors import ProvisionRefused
+from turnpike.domain.snapshot import Snapshot, encode_snapshot
+from turnpike.ports.clock import Clock
+from turnpike.ports.store import StoredSnapshot
+
+HOLD_SECONDS = 15.0
+"""How long a worker's question is held while there is nothing to say."""
+
+LIVE_SECONDS = 20.0
+"""A worker that was not heard of for so long is gone."""
+
+OFFER_SECONDS = 5.0
+"""How long workers have to provision a candidate; one that says nothing counts as not asked."""
+
+WORKERS_MAX = 4096
+"""More workers than this are not kept in mind."""
+
+_SECOND_NS = 1_000_000_000
+
+WorkerState = Literal["starting", "ready", "draining"]
+Phase = Literal["offer", "publish"]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a worker says of itself (the node link's body); versions are null where there is none."""
+
+    worker: str
+    pid: int
+    state: WorkerState
+    running: str | None = None
+    offered: str | None = None
+    refused: str | None = None
+    fault: str | None = None
+
+
+class Published(msgspec.Struct, frozen=True):
+    """A snapshot on its way: its version, and its bytes."""
+
+    version: str
+    serial: int
+    created_at_ns: int
+    body: bytes
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """What a worker is told; the body is empty where the worker holds the version ready."""
+
+    phase: Phase
+    version: str
+    body: bytes
+
+
+class WorkerView(msgspec.Struct, frozen=True):
+    """A worker as control last heard of it."""
+
+    report: Report
+    seen_ns: int
+
+
+def published(snapshot: Snapshot) -> Published:
+    """The snapshot, ready to be sent."""
+    return Published(snapshot.version, snapshot.serial, snapshot.created_at_ns, encode_snapshot(snapshot))
+
+
+def published_before(stored: StoredSnapshot) -> Published:
+    """A snapshot from the store, ready to be sent."""
+    return Published(stored.version, stored.serial, stored.created_at_ns, stored.body)
+
+
+def delivery_for(report: Report, current: Published | None, candidate: Published | None) -> Delivery | None:
+    """What there is to say to a worker now; None where it has to wait."""
+    if candidate is not None and _is_asked(report):
+        decided = candidate.version in (report.offered, report.refused)
+        return None if decided else Delivery("offer", candidate.version, candidate.body)
+    if current is None or report.running == current.version or report.refused == current.version:
+        return None
+    held_ready = report.offered == current.version
+    return Delivery("publish", current.version, b"" if held_ready else current.body)
+
+
+def _is_asked(report: Report) -> bool:
+    """A worker that serves nothing yet gets what is current; one that is going away needs nothing new."""
+    return report.running is not None and report.state != "draining"
+
+
+class Publication:
+    """Who runs what, and what is being published. `turn` is taken for as long as a change is made."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.turn = asyncio.Lock()
+        self.current: Published | None = None
+        self._clock = clock
+        self._candidate: Published | None = None
+        self._workers: dict[str, WorkerView] = {}
+        self._news = asyncio.Event()
+        self._stopped = False
+
+    def workers(self) -> tuple[WorkerView, ...]:
+        """The workers that are live, by name."""
+        self._forget_the_gone()
+        return tuple(view for _, view in sorted(self._workers.items()))
+
+    async def answer(self, report: Report, hold_seconds: float = HOLD_SECONDS) -> Delivery | None:
+        """What the worker is told: at once where there is something, else when there is, or None after the hold."""
+        view = self._seen(report)
+        try:
+            async with asyncio.timeout(hold_seconds):
+                while not self._stopped and self._workers.get(report.worker) is view:
+                    delivery = delivery_for(report, self.current, self._candidate)
+                    if delivery is not None:
+                        return delivery
+                    await self._news.wait()
+        except TimeoutError:
+            self._seen(report)
+        return None
+
+    def leave(self, report: Report) -> None:
+        """The worker that sent this report hung up: it is not waited for."""
+        view = self._workers.get(report.worker)
+        if view is not None and view.report is report:
+            del self._workers[report.worker]
+            self._tell()
+
+    async def offer(self, candidate: Published) -> None:
+        """Let every live worker provision the candidate. Raises ProvisionRefused where one cannot."""
+        asked = frozenset(name for name, view in self._live().items() if _is_asked(view.report))
+        self._candidate = candidate
+        self._tell()
+        try:
+            async with asyncio.timeout(OFFER_SECONDS):
+                while self._undecided(asked, candidate.version):
+                    await self._news.wait()
+        except TimeoutError:
+            pass
+        refusals = self._refusals(asked, candidate.version)
+        if refusals:
+            self.withdraw()
+            raise ProvisionRefused(
+                "gateway workers cannot serve from this configuration, and nothing was changed: "
+                + "; ".join(f"{worker}: {fault}" for worker, fault in refusals.items()),
+                refusals,
+            )
+
+    def withdraw(self) -> None:
+        """The candidate is not to be; workers go on with what they have."""
+        self._candidate = None
+
+    def publish(self, snapshot: Published) -> None:
+        """From now on this is what every worker runs."""
+        self._candidate = None
+        self.current = snapshot
+        self._tell()
+
+    def stop(self) -> None:
+        """Answer everybody who waits, and hold nobody from now on."""
+        self._stopped = True
+        self._tell()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether control is going away."""
+        return self._stopped
+
+    def _seen(self, report: Report) -> WorkerView:
+        self._forget_the_gone()
+        view = WorkerView(report, self._clock.monotonic_ns())
+        if report.worker in self._workers or len(self._workers) < WORKERS_MAX:
+            self._workers[report.worker] = view
+        self._tell()
+        return view
+
+    def _live(self) -> Mapping[str, WorkerView]:
+        self._forget_the_gone()
+        return self._workers
+
+    def _forget_the_gone(self) -> None:
+        oldest = self._clock.monotonic_ns() - round(LIVE_SECONDS * _SECOND_NS)
+        self._workers = {name: view for name, view in self._workers.items() if view.seen_ns >= oldest}
+
+    def _undecided(self, asked: frozenset[str], version: str) -> bool:
+        """Whether a worker that was asked has still to answer, and none has refused yet."""
+        reports = [view.report for name, view in self._workers.items() if name in asked]
+        if any(report.refused == version for report in reports):
+            return False
+        return any(report.offered != version and _is_asked(report) for report in reports)
+
+    def _refusals(self, asked: frozenset[str], version: str) -> dict[str, str]:
+        return {
+            name: view.report.fault or "no reason given"
+            for name, view in sorted(self._workers.items())
+            if name in asked and view.report.refused == version
+        }
+
+    def _tell(self) -> None:
+        """Wake everybody who waits; whoever waits afterwards waits for the next news."""
+        self._news.set()
+        self._news = asyncio.Event()

@@ -1,0 +1,107 @@
+"""Carrying a decision out: offered to the workers, stored, published; one change at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from turnpike.control.plane import Plane
+from turnpike.control.publish import Publication, published
+from turnpike.control.services.change import Decision
+from turnpike.domain.errors import Conflict
+from turnpike.ports.store import Change, State, StoreMoved
+
+ATTEMPTS = 5
+"""How often a change is decided anew because another control process was quicker."""
+
+Decide = Callable[[State], Decision]
+
+_log = structlog.get_logger()
+
+
+class Road(msgspec.Struct, frozen=True):
+    """Where changes go: the ports that keep them, and the publication that spreads them."""
+
+    plane: Plane
+    publication: Publication
+
+
+async def carry_out(road: Road, decide: Decide) -> Decision:
+    """Decide on the state as it is, let workers provision the outcome, store it, publish it: or none of it.
+
+    Raises what `decide` raises, ProvisionRefused, StoreUnavailable; then nothing has changed.
+    """
+    async with road.publication.turn:
+        for _ in range(ATTEMPTS):
+            decision = await _decided(road.plane, decide)
+            if decision.snapshot is not None:
+                await road.publication.offer(published(decision.snapshot))
+            if await _stored(road, decision):
+                return decision
+    raise Conflict("the configuration is being changed by others all the time: try again")
+
+
+async def carry_out_at_once(road: Road, decide: Decide) -> Decision:
+    """As `carry_out`, without asking workers first: what withdraws a right waits for nobody."""
+    async with road.publication.turn:
+        for _ in range(ATTEMPTS):
+            decision = await _decided(road.plane, decide)
+            if await _stored(road, decision):
+                return decision
+    raise Conflict("the configuration is being changed by others all the time: try again")
+
+
+def carry_out_alone(plane: Plane, decide: Decide) -> Decision:
+    """Decide and store at control's start, when there is nobody to publish to yet."""
+    for _ in range(ATTEMPTS):
+        decision = decide(plane.store.state())
+        if decision.change is None:
+            return decision
+        try:
+            plane.store.commit(decision.change)
+        except StoreMoved:
+            continue
+        _note(decision.change)
+        return decision
+    raise Conflict("the configuration is being changed by others all the time: try again")
+
+
+async def _decided(plane: Plane, decide: Decide) -> Decision:
+    return await asyncio.to_thread(lambda: decide(plane.store.state()))
+
+
+async def _stored(road: Road, decision: Decision) -> bool:
+    """Store and publish; False where the store has moved on since the decision."""
+    if decision.change is None:
+        return True
+    try:
+        await asyncio.to_thread(road.plane.store.commit, decision.change)
+    except StoreMoved:
+        return False
+    else:
+        if decision.snapshot is not None:
+            road.publication.publish(published(decision.snapshot))
+    finally:
+        road.publication.withdraw()
+    _note(decision.change)
+    return True
+
+
+def _note(change: Change) -> None:
+    """The digests go to the log: kept elsewhere, they tell when history here was written anew."""
+    for event in change.events:
+        _log.info(
+            "configuration_changed",
+            serial=event.serial,
+            actor=event.actor,
+            action=event.action,
+            kind=event.kind,
+            name=event.name,
+            change=event.change,
+            digest=event.digest.hex(),
+        )
+    if change.snapshot is not None:
+        _log.info("snapshot_published", version=change.snapshot.version, serial=change.snapshot.serial)

@@ -1,0 +1,196 @@
+"""Deciding on a change of configuration: from what is wanted to what the store shall hold.
+
+A document, a single PUT and a DELETE are decided here alike, and so give the same audit events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from turnpike.control.document.fault import Fault, in_order
+from turnpike.control.document.kind import ResourceId, to_plain
+from turnpike.control.document.reading import Reading
+from turnpike.control.document.reference import Hidden
+from turnpike.control.document.secret import Fresh, Given, Kept, SecretAddress, settle_secrets
+from turnpike.control.permissions import Actor, check_change
+from turnpike.control.plan import (
+    Creation,
+    Deletion,
+    Held,
+    Plan,
+    Standing,
+    Update,
+    make_plan,
+    outcome,
+    relation_faults,
+)
+from turnpike.control.plane import Plane
+from turnpike.control.services.secrets import (
+    Secrets,
+    planned_secrets,
+    settled_secrets,
+    shared_secret_faults,
+)
+from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
+from turnpike.control.services.standing import rights_of, standing_of, team_of, written_secrets
+from turnpike.control.services.trail import Entry, continued
+from turnpike.domain.errors import FaultyDocument
+from turnpike.domain.snapshot import Snapshot
+from turnpike.ports.store import Change, State, StoredResource
+
+FAULTS_SHOWN = 100
+"""Of a document's faults, an answer holds no more than this."""
+
+_NOT_MEANT = "\0not-meant"
+_ACTIONS: Mapping[type, str] = {Creation: "create", Update: "update", Deletion: "delete"}
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """What somebody wants the configuration to become.
+
+    owner: who makes it: what the owner made before and names no longer is removed.
+    focus: where only one resource is meant, its id: nothing else is touched.
+    fresh: secrets for resources that are not read from a text.
+    """
+
+    reading: Reading
+    owner: str
+    given: Given = Given()
+    focus: ResourceId | None = None
+    fresh: tuple[Fresh, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What is to be done about a proposal.
+
+    change: None where nothing differs. snapshot: None where workers have nothing to learn.
+    minted: secrets of keys that this change makes, by the key's name, to be shown once.
+    """
+
+    plan: Plan
+    change: Change | None = None
+    snapshot: Snapshot | None = None
+    minted: Mapping[str, Hidden] = {}
+
+
+def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Decision:
+    """What the proposal makes of the state. Raises FaultyDocument, PermissionDenied."""
+    reading = proposal.reading
+    refuse_faults(reading.faults)
+    everything = standing_of(state)
+    standing = _focused(everything, proposal)
+    settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
+    refuse_faults((*relation_faults(reading, standing, proposal.owner), *settlement.faults))
+    settled = (*settlement.settled, *proposal.fresh)
+    secrets = settled_secrets(plane, state, settled)
+    plan = make_plan(reading, standing, proposal.owner, secrets.changed)
+    if not plan.changes:
+        return Decision(plan)
+    after = outcome(plan, reading, standing)
+    _check_rights(actor, plan, everything, after)
+    planned = planned_secrets(plane, secrets, plan, _addresses(settled))
+    refuse_faults(shared_secret_faults(planned, settled))
+    return _decision(plane, state, actor, plan, _Ahead(everything, after, planned))
+
+
+def refuse_faults(faults: tuple[Fault, ...]) -> None:
+    """Raises FaultyDocument where there are any."""
+    if not faults:
+        return
+    first, *others = in_order(faults)
+    more = f" (and {len(others)} more)" if others else ""
+    raise FaultyDocument(f"{first}{more}", in_order(faults)[:FAULTS_SHOWN])
+
+
+class _Ahead(msgspec.Struct, frozen=True):
+    """The configuration before and after, and its secrets after."""
+
+    before: Standing
+    after: Mapping[ResourceId, Held]
+    secrets: Secrets
+
+
+def _decision(plane: Plane, state: State, actor: Actor, plan: Plan, ahead: _Ahead) -> Decision:
+    secrets = ahead.secrets
+    snapshot = next_snapshot(plane, state.snapshot, After(ahead.after, secrets.sealed, secrets.keys))
+    trail = continued(plane, state.audit_head, actor, _entries(plan, ahead))
+    before = {key.name: key for key in state.keys}
+    change = Change(
+        base_revision=state.revision,
+        resources=tuple(_stored_resources(plane, state, plan, ahead)),
+        keys=tuple(key for name, key in secrets.keys.items() if before.get(name) != key),
+        removed=tuple((c.id.kind, c.id.name) for c in plan.changes if isinstance(c, Deletion)),
+        events=trail.events,
+        audit_head=trail.head,
+        snapshot=stored_snapshot(snapshot, actor.name) if snapshot else None,
+    )
+    return Decision(plan, change, snapshot, secrets.minted)
+
+
+def _focused(standing: Standing, proposal: Proposal) -> Standing:
+    """The standing in which everything that is not meant belongs to somebody else."""
+    if proposal.focus is None:
+        return standing
+    return {
+        id_: Held(held.resource, proposal.owner if id_ == proposal.focus else _NOT_MEANT)
+        for id_, held in standing.items()
+    }
+
+
+def _check_rights(actor: Actor, plan: Plan, before: Standing, after: Standing) -> None:
+    for change in plan.changes:
+        sides = [(held.resource, side) for side in (before, after) if (held := side.get(change.id))]
+        teams = {team_of(resource, side) for resource, side in sides}
+        rights = [rights_of(resource, side) for resource, side in sides]
+        check_change(actor, change.id, teams, rights)
+
+
+def _addresses(settled: Iterable[Fresh | Kept]) -> Iterable[SecretAddress]:
+    return (item.slot.address for item in settled)
+
+
+def _entries(plan: Plan, ahead: _Ahead) -> Iterable[Entry]:
+    for change in plan.changes:
+        before, after = ahead.before.get(change.id), ahead.after.get(change.id)
+        id_ = change.id
+        secrets = sorted(a.field for a in ahead.secrets.changed if (a.kind, a.name) == (id_.kind, id_.name))
+        detail: dict[str, object] = {"secrets": secrets} if secrets else {}
+        if id_.kind == "keys" and id_.name in ahead.secrets.minted:
+            detail["secret"] = "made"
+        owner = after or before
+        if owner is not None:
+            detail["owner"] = owner.owner
+        yield Entry(
+            action=_ACTIONS[type(change)],
+            kind=id_.kind,
+            name=id_.name,
+            before=to_plain(before.resource) if before else None,
+            after=to_plain(after.resource) if after else None,
+            detail=detail,
+        )
+
+
+def _stored_resources(plane: Plane, state: State, plan: Plan, ahead: _Ahead) -> Iterable[StoredResource]:
+    made = {(stored.kind, stored.name): stored.created_at_ns for stored in state.resources}
+    now = plane.clock.now_ns()
+    for change in plan.changes:
+        id_ = change.id
+        if isinstance(change, Deletion):
+            continue
+        held = ahead.after[id_]
+        own = {
+            a.field: s for a, s in ahead.secrets.sealed.items() if (a.kind, a.name) == (id_.kind, id_.name)
+        }
+        created = now if isinstance(change, Creation) else made[id_.kind, id_.name]
+        yield StoredResource(
+            kind=id_.kind,
+            name=id_.name,
+            owner=held.owner,
+            spec=to_plain(held.resource),
+            sealed=own,
+            revision=state.revision + 1,
+            created_at_ns=created,
+            changed_at_ns=now,
+        )

@@ -1,0 +1,152 @@
+"""Rotating and revoking keys."""
+
+from __future__ import annotations
+
+import msgspec
+
+from turnpike.control.document.kind import ResourceId, to_plain
+from turnpike.control.document.reference import Hidden
+from turnpike.control.permissions import Actor, check_change
+from turnpike.control.plan import Plan, Standing
+from turnpike.control.plane import Plane
+from turnpike.control.resources.key import Key
+from turnpike.control.services.change import Decision
+from turnpike.control.services.secrets import KEYS, key_secret, minted_secret
+from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
+from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
+from turnpike.control.services.trail import Entry, continued
+from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
+from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
+from turnpike.ports.store import Change, State, StoredKey, StoredSecret
+
+OVERLAP_MAX_SECONDS = 90 * 24 * 3600
+"""How long the old secret of a rotated key may stay valid."""
+
+SECRETS_MAX = 5
+"""How many secrets may open one key at a time, rotations that overlap included."""
+
+_SECOND_NS = 1_000_000_000
+
+
+class Rotation(msgspec.Struct, frozen=True):
+    """How a key is to be rotated; without a `secret` one is made. The old ones stay valid for the overlap."""
+
+    overlap_seconds: float = 0
+    secret: Hidden | None = None
+
+
+def rotate(plane: Plane, state: State, actor: Actor, name: str, rotation: Rotation) -> Decision:
+    """Give the key a new secret. Raises NotFound, PermissionDenied, Conflict, InvalidRequest."""
+    found = _found(state, actor, name)
+    _check_rotation(found, rotation)
+    now = plane.clock.now_ns()
+    secret = rotation.secret or minted_secret(plane)
+    fresh = key_secret(plane, secret)
+    _check_unused(state, fresh)
+    until = now + round(rotation.overlap_seconds * _SECOND_NS)
+    kept = tuple(_until(old, until) for old in found.stored.secrets if until > now and _is_valid(old, now))
+    if len(kept) >= SECRETS_MAX:
+        raise Conflict(f'key "{name}" has {len(kept)} secrets that are valid: wait until one of them expires')
+    rotated = msgspec.structs.replace(found.stored, secrets=(fresh, *kept))
+    detail: dict[str, object] = {
+        "overlap_seconds": rotation.overlap_seconds,
+        "secret": "brought" if rotation.secret else "made",
+    }
+    plain = to_plain(found.key)
+    entry = Entry("rotate", KEYS, name, plain, plain, detail)
+    return _decision(plane, state, actor, _Changed(found, rotated, entry, {name: secret}))
+
+
+def revoke(plane: Plane, state: State, actor: Actor, name: str) -> Decision:
+    """Withdraw the key for good; again changes nothing. Raises NotFound, PermissionDenied."""
+    found = _found(state, actor, name)
+    if found.stored.revoked_at_ns is not None:
+        return Decision(Plan("", (), (ResourceId(KEYS, name),)))
+    revoked = msgspec.structs.replace(found.stored, revoked_at_ns=plane.clock.now_ns())
+    plain = to_plain(found.key)
+    entry = Entry("revoke", KEYS, name, plain, {**plain, "revoked": True})
+    return _decision(plane, state, actor, _Changed(found, revoked, entry, {}))
+
+
+class _Found(msgspec.Struct, frozen=True):
+    key: Key
+    stored: StoredKey
+    standing: Standing
+
+
+class _Changed(msgspec.Struct, frozen=True):
+    found: _Found
+    stored: StoredKey
+    entry: Entry
+    shown: dict[str, Hidden]
+
+
+def _found(state: State, actor: Actor, name: str) -> _Found:
+    standing = standing_of(state)
+    id_ = ResourceId(KEYS, name)
+    held = standing.get(id_)
+    stored = next((key for key in state.keys if key.name == name), None)
+    if held is None or not isinstance(held.resource, Key) or stored is None:
+        raise NotFound(f'there is no key "{name}"')
+    check_change(actor, id_, [team_of(held.resource, standing)], [rights_of(held.resource, standing)])
+    return _Found(held.resource, stored, standing)
+
+
+def _check_rotation(found: _Found, rotation: Rotation) -> None:
+    name = found.key.name
+    if found.stored.revoked_at_ns is not None or found.key.revoked:
+        raise Conflict(f'key "{name}" is revoked, which is for good: make a new key')
+    if not 0 <= rotation.overlap_seconds <= OVERLAP_MAX_SECONDS:
+        raise InvalidRequest(f"overlap_seconds is a number from 0 to {OVERLAP_MAX_SECONDS}")
+    if rotation.secret is None and found.key.secret is not None:
+        raise Conflict(
+            f'key "{name}" has a secret brought from elsewhere ({found.key.secret}): change it there and apply again,'
+            ' or send the new one as "secret"'
+        )
+    if rotation.secret is not None:
+        _check_brought(rotation.secret.reveal())
+
+
+def _check_brought(secret: str) -> None:
+    if len(secret) < BROUGHT_KEY_MIN_CHARACTERS or not secret.isprintable() or " " in secret:
+        raise InvalidRequest(
+            f"secret: a key brought from elsewhere has {BROUGHT_KEY_MIN_CHARACTERS} printable characters or more"
+        )
+    if is_mistyped(secret):
+        raise InvalidRequest(
+            "secret: begins like a Turnpike key, but its checksum is wrong: a character is mistyped"
+        )
+
+
+def _check_unused(state: State, fresh: StoredSecret) -> None:
+    if any(secret.digest == fresh.digest for key in state.keys for secret in key.secrets):
+        raise Conflict("this secret opens a key already: each rotation needs a new one")
+
+
+def _until(secret: StoredSecret, until_ns: int) -> StoredSecret:
+    if secret.expires_at_ns is not None and secret.expires_at_ns <= until_ns:
+        return secret
+    return msgspec.structs.replace(secret, expires_at_ns=until_ns)
+
+
+def _is_valid(secret: StoredSecret, now_ns: int) -> bool:
+    return secret.expires_at_ns is None or secret.expires_at_ns > now_ns
+
+
+def _decision(plane: Plane, state: State, actor: Actor, changed: _Changed) -> Decision:
+    keys = {key.name: key for key in state.keys} | {changed.stored.name: changed.stored}
+    after = After(changed.found.standing, sealed_secrets(state), keys)
+    snapshot = next_snapshot(plane, state.snapshot, after)
+    trail = continued(plane, state.audit_head, actor, [changed.entry])
+    touched = next(r for r in state.resources if (r.kind, r.name) == (KEYS, changed.stored.name))
+    change = Change(
+        base_revision=state.revision,
+        resources=(
+            msgspec.structs.replace(touched, revision=state.revision + 1, changed_at_ns=plane.clock.now_ns()),
+        ),
+        keys=(changed.stored,),
+        events=trail.events,
+        audit_head=trail.head,
+        snapshot=stored_snapshot(snapshot, actor.name) if snapshot else None,
+    )
+    return Decision(Plan("", (), ()), change, snapshot, changed.shown)

@@ -1,0 +1,80 @@
+"""Snapshots as they are published: their content, their version, and the last ones in store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from turnpike.control.compile import Closed, Stamp, compile_snapshot
+from turnpike.control.document.kind import Resource
+from turnpike.control.document.secret import SecretAddress
+from turnpike.control.plan import Standing
+from turnpike.control.plane import Plane
+from turnpike.control.resources.key import Key
+from turnpike.domain.snapshot import Secret, Snapshot, decode_snapshot, encode_snapshot
+from turnpike.ports.store import SealedSecret, StoredKey, StoredSnapshot
+
+_DIGEST_CHARACTERS = 12
+
+
+class After(msgspec.Struct, frozen=True):
+    """All configuration as it is once a change is made: what a snapshot is compiled from."""
+
+    standing: Standing
+    sealed: Mapping[SecretAddress, SealedSecret]
+    keys: Mapping[str, StoredKey]
+
+
+def next_snapshot(plane: Plane, previous: StoredSnapshot | None, after: After) -> Snapshot | None:
+    """The snapshot to publish; None where workers would serve no differently with it.
+
+    Its version is its serial number and the beginning of its content's digest: `12-9f86d081884c`.
+    """
+    content = _content(plane, after)
+    digest = hashlib.sha256(encode_snapshot(content)).hexdigest()[:_DIGEST_CHARACTERS]
+    if previous is not None and previous.version.endswith("-" + digest) and _is_read(previous):
+        return None
+    serial = previous.serial + 1 if previous else 1
+    return msgspec.structs.replace(
+        content, version=f"{serial}-{digest}", serial=serial, created_at_ns=plane.clock.now_ns()
+    )
+
+
+def stored_snapshot(snapshot: Snapshot, actor: str) -> StoredSnapshot:
+    """The snapshot as the store keeps it."""
+    return StoredSnapshot(
+        snapshot.serial, snapshot.version, snapshot.created_at_ns, actor, encode_snapshot(snapshot)
+    )
+
+
+def _content(plane: Plane, after: After) -> Snapshot:
+    resources = [_with_revocation(after.standing[id_].resource, after.keys) for id_ in after.standing]
+    closed = Closed(
+        sealed={address: secret.closed for address, secret in after.sealed.items()},
+        keys={
+            key.name: tuple(Secret(secret.digest, secret.expires_at_ns) for secret in key.secrets)
+            for key in after.keys.values()
+        },
+    )
+    return compile_snapshot(resources, closed, plane.providers, Stamp("", 0, 0, plane.organisation))
+
+
+def _with_revocation(resource: Resource, keys: Mapping[str, StoredKey]) -> Resource:
+    """A key that was revoked stays so, whatever its document says."""
+    if not isinstance(resource, Key):
+        return resource
+    stored = keys.get(resource.name)
+    if stored is None or stored.revoked_at_ns is None:
+        return resource
+    return msgspec.structs.replace(resource, revoked=True)
+
+
+def _is_read(stored: StoredSnapshot) -> bool:
+    """Whether this release's workers read it: after an upgrade the same content is published anew."""
+    try:
+        decode_snapshot(stored.body)
+    except ValueError:
+        return False
+    return True
