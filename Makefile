@@ -8,10 +8,10 @@ ARGS    ?=
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-CODE   := $(wildcard src bench demo tests)
+CODE   := $(wildcard src bench demo tests scripts/*.py)
 INSTALL_SELF := $(PIP) install --no-deps --no-build-isolation --editable .
 
-.PHONY: up demo test unit rest check format bench bench-quick soak fuzz docs lock clean
+.PHONY: up demo test unit rest check format bench bench-quick soak fuzz docs docs-reference lock clean
 
 up: $(STAMPS)/run ## Start everything on this machine; ARGS="--workers 2" and the like are passed on.
 	@exec $(BIN)/turnpike up $(ARGS)
@@ -52,6 +52,9 @@ fuzz: $(STAMPS)/fuzz ## Fuzz the parsers for SECONDS (60; 3600 is the release's 
 
 docs: $(STAMPS)/docs ## Build the site into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-reference: $(STAMPS)/dev ## Write the parts of docs/ that are made from tables.
+	@$(BIN)/python scripts/docs_reference.py
 
 lock: $(STAMPS)/dev ## Compile the lock files anew; ARGS=--upgrade takes the newest versions.
 	@BIN=$(BIN) scripts/lock $(ARGS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from tests.architecture.tree import REPOSITORY
 from turnpike.bootstrap.configuration import ALL_SETTINGS
@@ -33,6 +35,13 @@ def test_every_error_has_its_row_with_its_status() -> None:
         for status in cells[0].split(",")
     }
     assert documented == {(error.http_status, error.code) for error in _errors(TurnpikeError)}
+
+
+def test_what_is_made_from_tables_is_up_to_date() -> None:
+    """Every kind of resource with every field, and the JSON Schema that editors complete by."""
+    script = REPOSITORY / "scripts" / "docs_reference.py"
+    run = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert run.stdout + run.stderr == ""
 
 
 def _errors(parent: type[TurnpikeError]) -> list[type[TurnpikeError]]:
