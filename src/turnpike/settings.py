@@ -49,6 +49,9 @@ class Settings(msgspec.Struct, frozen=True):
     log_format: LogFormat
     log_level: LogLevel
     control_url: str | None
+    cors_origins: frozenset[str]
+    tls_certificate: Path | None
+    tls_key: Path | None
     edge: Mapping[str, Any]
     """Fields of the edge that were set; those that are not here have the edge's own defaults."""
 
@@ -92,6 +95,8 @@ class Reading(msgspec.Struct, frozen=True):
             return "set" if self.value is not None else "not set"
         if self.value is None:
             return "not set"
+        if isinstance(self.value, frozenset):
+            return ", ".join(sorted(self.value)) or "none"
         return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
 
 
@@ -224,6 +229,13 @@ def _config_where_there_is_one() -> Path | None:
     return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
 
 
+def _origins(text: str) -> frozenset[str]:
+    origins = frozenset(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+    if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
+        raise ValueError("origins such as https://app.example.com, separated by commas, or *")
+    return origins
+
+
 def _url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if scheme not in ("http", "https") or not separator or not rest.strip("/"):
@@ -327,6 +339,27 @@ SETTINGS: Final = (
         "where control listens on this machine",
         "the control plane that commands and gateways speak to",
         _url,
+        _nothing,
+    ),
+    Setting(
+        "TURNPIKE_CORS_ORIGINS",
+        "none",
+        "origins whose pages may call the gateway from a browser, separated by commas; * is any",
+        _origins,
+        frozenset,
+    ),
+    Setting(
+        "TURNPIKE_TLS_CERTIFICATE",
+        "none: plain HTTP",
+        "PEM file with the gateway's certificate and those that lead to its authority",
+        _existing_file,
+        _nothing,
+    ),
+    Setting(
+        "TURNPIKE_TLS_KEY",
+        "in the certificate's file",
+        "PEM file with the certificate's key",
+        _existing_file,
         _nothing,
     ),
 )

@@ -18,10 +18,13 @@ from turnpike.adapters.machine.ports import PortTaken, check_free
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.bootstrap.access import control_client, control_url
 from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.document import read_document
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.home import MASTER_KEY_NAME, existing_seal
 from turnpike.bootstrap.running import Running, running_at
 from turnpike.client import Answer, ControlClient, ControlFault, quoted
+from turnpike.control.document.reading import Source
+from turnpike.control.resources.table import read_document as parse_document
 from turnpike.doctor.finding import Finding, unknown
 from turnpike.doctor.machine import (
     Package,
@@ -38,6 +41,7 @@ from turnpike.doctor.plant import (
     ProviderCheck,
     Worker,
     control_finding,
+    document_finding,
     gateway_finding,
     master_key_finding,
     provider_finding,
@@ -52,6 +56,7 @@ from turnpike.settings import Address, Settings
 DISTRIBUTION = "turnpike-ai"
 LOOK_SECONDS = 5.0
 SNAPSHOT_NAME = "snapshot/current"
+_VARIABLES = tuple(kind.credential_variable for kind in PROVIDERS.values() if kind.credential_variable)
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?>=([0-9.]+)")
 
 
@@ -62,7 +67,9 @@ def examine(found: Configuration) -> tuple[Finding, ...]:
     told: dict[str, float] = {}
     findings = [*_machine(settings, running), _master_key(settings)]
     findings += _unknown_settings(found)
-    findings += _plant(found, running, told)
+    named = _providers_at_start(found)
+    findings += _document(found)
+    findings += _plant(found, running, told, named)
     findings.append(clock_finding(SystemClock().now_ns() / 1e9, told))
     return tuple(findings)
 
@@ -170,7 +177,40 @@ def _unknown_settings(found: Configuration) -> Iterator[Finding]:
         yield unknown("settings", f"{name} is set, but there is no such setting", "see `turnpike settings`")
 
 
-def _plant(found: Configuration, running: Running | None, told: dict[str, float]) -> Iterator[Finding]:
+def _document(found: Configuration) -> Iterator[Finding]:
+    """The file that `turnpike up` would apply."""
+    if found.settings.config is None:
+        return
+    try:
+        document = read_document(str(found.settings.config), None, found.environ)
+    except CannotStart as fault:
+        yield document_finding(str(found.settings.config), (str(fault),), ())
+        return
+    reading = parse_document(Source(document.file, document.text), PROVIDERS)
+    yield document_finding(document.file, tuple(map(str, reading.faults)), document.missing)
+
+
+def _providers_at_start(found: Configuration) -> tuple[str, ...]:
+    """Providers that the gateway has or would have, as far as files and variables tell."""
+    names = {kind.name for kind in PROVIDERS.values() if found.environ.get(kind.credential_variable or "")}
+    snapshot = _last_snapshot(found.settings.home)
+    names |= {provider.name for provider in snapshot.providers} if snapshot else set()
+    if found.settings.config is not None:
+        names |= _named_in(found.settings.config)
+    return tuple(sorted(names))
+
+
+def _named_in(file: Path) -> set[str]:
+    try:
+        reading = parse_document(Source(str(file), file.read_text()), PROVIDERS)
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {id_.name for id_ in reading.named if id_.kind == "providers"}
+
+
+def _plant(
+    found: Configuration, running: Running | None, told: dict[str, float], named: tuple[str, ...]
+) -> Iterator[Finding]:
     settings = found.settings
     if running is not None:
         gateway = ControlClient(running.gateway_url, None, LOOK_SECONDS).look("/readyz")
@@ -182,15 +222,13 @@ def _plant(found: Configuration, running: Running | None, told: dict[str, float]
         configured = control.all_of("providers")
     except (ControlFault, CannotStart) as fault:
         yield control_finding(control_url(settings), expected, str(fault))
+        yield providers_finding(named, _VARIABLES)
         return
     yield control_finding(control.url, expected, None)
     _note_time(told, "control", snapshot)
     published = snapshot.json()
     yield snapshot_finding(published.get("version"), tuple(map(_worker, published.get("workers", ()))))
-    variables = {
-        kind.credential_variable: kind.name for kind in PROVIDERS.values() if kind.credential_variable
-    }
-    yield providers_finding(tuple(provider["name"] for provider in configured), variables)
+    yield providers_finding(tuple(provider["name"] for provider in configured), _VARIABLES)
     for provider in configured:
         yield _provider(control, provider["name"], told)
 

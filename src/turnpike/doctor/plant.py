@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -88,8 +87,20 @@ def snapshot_finding(published: str | None, workers: tuple[Worker, ...]) -> Find
     return fine("snapshot", f"all {len(workers)} workers run version {published}")
 
 
-def providers_finding(configured: tuple[str, ...], variables: Mapping[str, str]) -> Finding:
-    """Whether there is any provider; `variables` are those of vendors (kind by variable) that would make one."""
+def document_finding(file: str, faults: tuple[str, ...], missing: tuple[str, ...]) -> Finding:
+    """Whether the document that the start applies can be; `missing` are its references without a value here."""
+    if faults:
+        return wrong("configuration", "; ".join(faults), f"mend {file}; `turnpike plan -f {file}` shows more")
+    if missing:
+        says = f"{file} refers to {', '.join(missing)}, which cannot be resolved here"
+        return unknown(
+            "configuration", says, "set what is missing before the start, unless control has it already"
+        )
+    return fine("configuration", f"{file} can be read")
+
+
+def providers_finding(configured: tuple[str, ...], variables: tuple[str, ...]) -> Finding:
+    """Whether there is any provider; `variables` are those of vendors that would make one."""
     if configured:
         return fine("providers", ", ".join(configured))
     return wrong(

@@ -1,0 +1,107 @@
+"""Control's start: what it takes from files and variables, and what it says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.document import read_document
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.control.defaults import ADMINISTRATOR
+from turnpike.control.document.reading import Source
+from turnpike.control.document.reference import Hidden
+from turnpike.control.plane import Plane
+from turnpike.control.services.carry_out import carry_out_alone
+from turnpike.control.services.documents import Document, given_secrets
+from turnpike.control.services.identify import SYSTEM_ACTOR
+from turnpike.control.services.keys import Rotation, rotate
+from turnpike.control.services.start import Started, Variables, WrongMasterKey, start
+from turnpike.domain.errors import FaultyDocument, TurnpikeError
+from turnpike.supervisor.notices import Announcer, Failed, Said
+
+STARTED_NAME: Final = "started"
+"""A file in the home: control came up on it once, so that a key was shown and a configuration is in store."""
+
+_log = structlog.get_logger()
+
+
+def start_control(plane: Plane, found: Configuration, announcer: Announcer, apply_document: bool) -> None:
+    """Bring the store up to what variables and the start document say, and tell what came of it.
+
+    Raises CannotStart where control cannot serve at all.
+    """
+    first = not (found.settings.home / STARTED_NAME).exists()
+    document = _document(found) if apply_document else None
+    started = _started(plane, variables_of(found, plane), document, announcer, first)
+    _show_secrets(started.minted, announcer)
+    if first and ADMINISTRATOR not in started.minted and found.settings.admin_key is None:
+        _show_secrets(_minted_again(plane), announcer)
+    _tell_providers(plane, found, announcer)
+    if started.document is not None:
+        changes = len(started.document.decision.plan.changes)
+        _log.info("configuration.applied", file=str(found.settings.config), changes=changes)
+        announcer.announce(Said(f"{found.settings.config} is applied ({changes} changes)"))
+        for remark in started.document.remarks:
+            announcer.announce(Failed(f"remark: {remark}"))
+    (found.settings.home / STARTED_NAME).touch(mode=0o600)
+
+
+def variables_of(found: Configuration, plane: Plane) -> Variables:
+    """The administrator's key and the vendors' variables that are set."""
+    key = found.settings.admin_key
+    names = [kind.credential_variable for kind in plane.providers.values() if kind.credential_variable]
+    set_ones = {name: found.environ[name] for name in names if found.environ.get(name)}
+    return Variables(Hidden(key) if key else None, set_ones)
+
+
+def _document(found: Configuration) -> Document | None:
+    if found.settings.config is None:
+        return None
+    read = read_document(str(found.settings.config), None, found.environ)
+    return Document(Source(read.file, read.text), read.owner, given_secrets(read.secrets, read.missing))
+
+
+def _started(
+    plane: Plane, variables: Variables, document: Document | None, announcer: Announcer, first: bool
+) -> Started:
+    """Start with the document; where it is faulty and an earlier configuration is in store, without it."""
+    try:
+        return start(plane, variables, document)
+    except FaultyDocument as faulty:
+        faults = "\n".join(str(fault) for fault in faulty.faults)
+        if first:
+            raise CannotStart(f"the configuration has faults\n{faults}") from None
+        _log.error("configuration.faulty", faults=len(faulty.faults))
+        announcer.announce(
+            Failed(f"{faults}\nthe configuration has faults: the last good one stays in force")
+        )
+        return _started(plane, variables, None, announcer, first)
+    except (WrongMasterKey, TurnpikeError) as fault:
+        raise CannotStart(str(fault)) from None
+
+
+def _minted_again(plane: Plane) -> Mapping[str, Hidden]:
+    """The administrator's key anew: a start that ended early made one that nobody has seen."""
+    decision = carry_out_alone(
+        plane, lambda state: rotate(plane, state, SYSTEM_ACTOR, ADMINISTRATOR, Rotation())
+    )
+    return decision.minted
+
+
+def _show_secrets(minted: Mapping[str, Hidden], announcer: Announcer) -> None:
+    for name, secret in minted.items():
+        announcer.announce(Said(f"key {name} (shown once): {secret.reveal()}"))
+
+
+def _tell_providers(plane: Plane, found: Configuration, announcer: Announcer) -> None:
+    """Which providers come from variables: those in store that nobody configured."""
+    ready = [
+        stored for stored in plane.store.resources("providers", None, 500) if stored.owner == "environment"
+    ]
+    variables = {kind.name: kind.credential_variable for kind in plane.providers.values()}
+    texts = [f"{stored.name} ({variables.get(str(stored.spec.get('kind')))})" for stored in ready]
+    if texts:
+        announcer.announce(Said(f"providers from variables: {', '.join(texts)}"))

@@ -1,0 +1,38 @@
+"""What every role has in common: its log, its announcements, its end when the supervisor is gone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.terminal import StandardStreams
+from turnpike.logs import set_up_logs
+from turnpike.supervisor.lifeline import hold_lifeline
+from turnpike.supervisor.notices import HOPELESS_STATUS, Announcer, Failed, ToSupervisor, ToTerminal
+from turnpike.supervisor.supervise import END_WITHIN_SECONDS
+
+STANDARD_INPUT: Final = 0
+COULD_NOT_STATUS: Final = 1
+
+
+def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[[Announcer], int]) -> int:
+    """Run `serve` as the role `name` until it returns; the exit status.
+
+    Under a supervisor, standard output carries notices, and the end of standard input ends the role.
+    """
+    settings = found.settings
+    set_up_logs(settings.log_format, settings.log_level, role=name)
+    announcer: Announcer
+    if supervised:
+        hold_lifeline(STANDARD_INPUT, settings.drain_seconds + END_WITHIN_SECONDS)
+        announcer = ToSupervisor(sys.stdout)
+    else:
+        announcer = ToTerminal(StandardStreams(settings.home / "run"), name)
+    try:
+        return serve(announcer)
+    except CannotStart as fault:
+        announcer.announce(Failed(f"turnpike: {name}: {fault}"))
+        return HOPELESS_STATUS if supervised else COULD_NOT_STATUS
