@@ -112,7 +112,7 @@ def _provider(provider: Provider, closed: Closed, kinds: Mapping[str, ProviderKi
         raise Uncompilable(f"providers/{provider.name}: no base_url")
     sealed = _ProviderSecrets(provider.name, closed.sealed)
     plain_headers, sealed_headers = _headers(provider, sealed)
-    proxy_is_secret = sealed.holds("proxy")
+    proxy_is_secret = provider.proxy is not None and has_reference(provider.proxy)
     return domain.Provider(
         name=provider.name,
         kind=provider.kind,
@@ -134,9 +134,6 @@ class _ProviderSecrets(msgspec.Struct, frozen=True):
 
     name: str
     sealed: Mapping[SecretAddress, bytes]
-
-    def holds(self, field: str) -> bool:
-        return SecretAddress("providers", self.name, field) in self.sealed
 
     def of(self, field: str) -> bytes:
         found = self.sealed.get(SecretAddress("providers", self.name, field))

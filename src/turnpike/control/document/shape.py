@@ -27,6 +27,12 @@ MAX_ITEMS = 1000
 """Of any list or mapping inside a resource."""
 
 
+_UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""Control characters, and those that turn the direction of what is shown."""
+
+_UNSEEN_IN_TEXT = re.compile(_UNSEEN.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
+
+
 class Shape(Protocol):
     """What a field's value must be."""
 
@@ -69,7 +75,7 @@ class Text(msgspec.Struct, frozen=True):
             return f"found an empty text; {self.title} must stand here"
         if len(text) > self.max_characters:
             return f"found {len(text)} characters; at most {self.max_characters} are allowed"
-        if any(not (c.isprintable() or (self.multiline and c in "\n\t")) for c in text):
+        if (_UNSEEN_IN_TEXT if self.multiline else _UNSEEN).search(text):
             return "found a control character, which is not allowed here"
         said = self.complaint(text) if self.complaint else None
         if said is None or self.private:

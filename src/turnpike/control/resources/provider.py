@@ -225,7 +225,8 @@ def _check_against(kind: ProviderKind, view: View) -> None:
     if kind.base_url is None and not view.has("base_url"):
         view.fault(f"the field `base_url` is missing: kind {kind.name} has no address of its own")
     has_credential = view.has("credential") or view.has("credentials")
-    if kind.credential_required and not has_credential:
+    # At an address of the user's own another server answers, which may want none.
+    if kind.credential_required and not has_credential and not view.has("base_url"):
         variable = kind.credential_variable or "NAME"
         view.fault(f'the field `credential` is missing: kind {kind.name} needs one, as "${{env:{variable}}}"')
     made = {name.lower() for name, _ in kind.credentialed("x")} if has_credential else set()
