@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -82,7 +83,7 @@ def run(command: Sequence[str], timeout_seconds: float, core: int | None = None)
         raise BenchError(f"`{missing.filename}` is not installed") from missing
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()[-3:]
-        raise BenchError(f"`{' '.join(command[:3])} …` failed ({done.returncode}): {' / '.join(said)}")
+        raise BenchError(f"`{Path(command[0]).name} …` failed ({done.returncode}): {' / '.join(said)}")
     return done.stdout
 
 
@@ -127,6 +128,16 @@ def cpu_seconds(pid: int) -> float:
     """Processor time that a process has used, in user and kernel mode, over all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def core_seconds(core: int) -> float:
+    """Time that a core has spent at work for anyone, since the machine started."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        fields = line.split()
+        if fields[0] == f"cpu{core}":
+            # user, nice, system, then idle and iowait, irq, softirq
+            return sum(int(fields[place]) for place in (1, 2, 3, 6, 7)) / TICKS_PER_SECOND
+    raise BenchError(f"this machine has no core {core}: name others with --gateway-core and --load-core")
 
 
 def descriptor_count(pid: int) -> int:
@@ -174,6 +185,12 @@ def _holds(entry: Path, sockets: set[str]) -> bool:
     with contextlib.suppress(OSError):
         return any(str(link.readlink()) in sockets for link in (entry / "fd").iterdir())
     return False
+
+
+def raise_descriptor_limit() -> None:
+    """As many descriptors as this user may have, for this process and its children."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def end_on_sigterm() -> None:

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import resource
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,7 +14,17 @@ from bench.figures import median_of
 from bench.gateways import Gateway
 from bench.install import debian_packages
 from bench.nginx import nginx, proxy_server, upstream_server
-from bench.processes import BenchError, Cores, cpu_seconds, end_on_sigterm, free_port, is_open, listeners, pin
+from bench.processes import (
+    BenchError,
+    Cores,
+    cpu_seconds,
+    end_on_sigterm,
+    free_port,
+    is_open,
+    listeners,
+    pin,
+    raise_descriptor_limit,
+)
 from bench.stream_load import StreamResult
 from bench.wire import CHAT_PATH, PLAIN_MODEL, STREAM_MODEL
 
@@ -39,12 +48,6 @@ def main() -> None:
         sys.exit(f"bench.quick: {fault}")
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def raise_descriptor_limit() -> None:
-    """As many descriptors as this user may have, for this process and its children."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _options() -> argparse.Namespace:

@@ -7,7 +7,6 @@ shares a TCP segment with another and no queue builds up unseen.
 import argparse
 import asyncio
 import gc
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import msgspec
 import uvloop
 
 from bench.figures import Spread, scaled, spread
-from bench.processes import cpu_seconds, rss_bytes
+from bench.processes import BenchError, cpu_seconds, raise_descriptor_limit, rss_bytes
 from bench.stream_upstream import UpstreamConnection
 from bench.wire import CHAT_PATH, EVENT_MARK, post, stamped_event, stamps_in, stream_body
 
@@ -28,6 +27,7 @@ SETTLE_SECONDS = 2.0
 FIRST_EVENT_DELAY_SECONDS = 0.002
 BULK_EVENTS = 16
 NANOSECONDS_TO_MILLISECONDS = 1e-6
+SUCCESS = b"HTTP/1.1 200"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -46,7 +46,13 @@ class StreamPlan(msgspec.Struct, frozen=True):
     path: str = CHAT_PATH
 
 
-class StreamResult(msgspec.Struct, frozen=True):
+class StreamFault(msgspec.Struct, frozen=True, tag="fault"):
+    """Why a run of streams could not measure."""
+
+    words: str
+
+
+class StreamResult(msgspec.Struct, frozen=True, tag="result"):
     """What one run of streams measured; delays from upstream's write to the reader's read, in milliseconds."""
 
     mode: str
@@ -57,7 +63,6 @@ class StreamResult(msgspec.Struct, frozen=True):
     delay_ms: Spread | None
     worker_cpu_seconds: float
     worker_growth_bytes: int
-    fault: str = ""
 
     @property
     def rate(self) -> float:
@@ -68,11 +73,18 @@ class StreamResult(msgspec.Struct, frozen=True):
 class Reader(asyncio.Protocol):
     """One client that reads one stream at a time."""
 
-    def __init__(self, index: int, request: bytes, on_data: Callable[["Reader", bytes], None]) -> None:
+    def __init__(
+        self,
+        index: int,
+        request: bytes,
+        on_data: Callable[["Reader", bytes], None],
+        on_refusal: Callable[[bytes], None],
+    ) -> None:
         self.index = index
         self.answered = False
         self._request = request
         self._on_data = on_data
+        self._on_refusal = on_refusal
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -85,8 +97,10 @@ class Reader(asyncio.Protocol):
             self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if EVENT_MARK in data:
-            self.answered = True
+        if not self.answered:
+            self.answered = EVENT_MARK in data
+            if not data.startswith(SUCCESS) and not self.answered:
+                self._on_refusal(data)
         self._on_data(self, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -108,8 +122,9 @@ class StreamLoad:
         self._running = False
         self._counting = False
         self._events = 0
+        self._turn = 0
         self._delays_ns: list[int] = []
-        self._last_data = b""
+        self._refusal = b""
         self._first_done = asyncio.Event()
 
     async def measure(self) -> StreamResult:
@@ -143,7 +158,7 @@ class StreamLoad:
         on_data = {"relay": self._relay, "bulk": self._count, "paced": self._stamp, "first": self._first}
         for index in range(self._plan.streams):
             request = post(self._plan.path, host, self._plan.headers, stream_body(self._plan.model, index))
-            reader = Reader(index, request, on_data[self._plan.mode])
+            reader = Reader(index, request, on_data[self._plan.mode], self._refused)
             await loop.create_connection(lambda made=reader: made, "127.0.0.1", self._plan.port)  # type: ignore[misc]
             self._readers.append(reader)
             if index % OPEN_BATCH == OPEN_BATCH - 1:
@@ -152,7 +167,11 @@ class StreamLoad:
 
     async def _answered(self, count: int, deadline: float) -> None:
         loop = asyncio.get_running_loop()
-        while sum(reader.answered for reader in self._readers) < count and loop.time() < deadline:
+        while sum(reader.answered for reader in self._readers) < count:
+            if self._refusal:
+                raise BenchError(f"a stream was answered with {_in_one_line(self._refusal)}")
+            if loop.time() > deadline:
+                raise BenchError(f"not all of {count} streams began within {OPEN_SECONDS:.0f} s")
             await asyncio.sleep(0.005)
 
     async def _steady(self, memory_before: int) -> StreamResult:
@@ -180,7 +199,6 @@ class StreamLoad:
 
     def _result(self, seconds: float, cpu_used: float, growth_bytes: int) -> StreamResult:
         answered = sum(reader.answered for reader in self._readers)
-        fault = "" if self._events else "no event came through; last answer: " + repr(self._last_data[:300])
         delays = scaled(spread(self._delays_ns), NANOSECONDS_TO_MILLISECONDS) if self._delays_ns else None
         return StreamResult(
             mode=self._plan.mode,
@@ -191,8 +209,10 @@ class StreamLoad:
             delay_ms=delays,
             worker_cpu_seconds=cpu_used,
             worker_growth_bytes=growth_bytes,
-            fault=fault,
         )
+
+    def _refused(self, data: bytes) -> None:
+        self._refusal = self._refusal or data[:600]
 
     def _stream_asked(self, peer: UpstreamConnection, index: int) -> None:
         self._peers[index] = peer
@@ -217,23 +237,18 @@ class StreamLoad:
         count = data.count(EVENT_MARK)
         if self._counting:
             self._events += count
-        if not count:
-            self._last_data = data
         peer = self._peers.get(reader.index)
         if peer is not None and self._running:
             for _ in range(count):
-                peer.write(_EVENT)
+                self._turn += 1
+                peer.write(_EVENTS[self._turn % BULK_EVENTS])
 
     def _count(self, reader: Reader, data: bytes) -> None:
         if self._counting:
             self._events += data.count(EVENT_MARK)
-        if not reader.answered:
-            self._last_data = data
 
     def _stamp(self, reader: Reader, data: bytes) -> None:
         now_ns = time.perf_counter_ns()
-        if not reader.answered:
-            self._last_data = data
         if self._counting:
             stamps = stamps_in(data)
             self._events += len(stamps)
@@ -262,8 +277,14 @@ class StreamLoad:
         return sum(rss_bytes(pid) for pid in self._plan.worker_pids)
 
 
-_EVENT = stamped_event(0)
-_BULK = _EVENT * BULK_EVENTS
+# No two in a row are the same: some gateways take repetition for a model that went astray.
+_EVENTS = [stamped_event(number) for number in range(BULK_EVENTS)]
+_BULK = b"".join(_EVENTS)
+
+
+def _in_one_line(answer: bytes) -> str:
+    head, _, body = answer.decode("latin-1").partition("\r\n\r\n")
+    return f"{head.splitlines()[0]} {' '.join(body.split())}"
 
 
 async def _measure(plan: StreamPlan) -> StreamResult:
@@ -277,11 +298,14 @@ def main() -> None:
     )
     parser.add_argument("plan", type=Path)
     plan = msgspec.json.decode(parser.parse_args().plan.read_bytes(), type=StreamPlan)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_descriptor_limit()
     # A collection in this process would look like a stall of the gateway.
     gc.disable()
-    result = uvloop.run(_measure(plan))
+    result: StreamResult | StreamFault
+    try:
+        result = uvloop.run(_measure(plan))
+    except (BenchError, TimeoutError) as fault:
+        result = StreamFault(str(fault) or "an answer took too long")
     sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from bench.gateways import Gateway
 from bench.processes import BenchError, Cores, run
-from bench.stream_load import OPEN_SECONDS, StreamPlan, StreamResult
+from bench.stream_load import OPEN_SECONDS, StreamFault, StreamPlan, StreamResult
 
 RELAY_STREAMS = 256
 BULK_STREAMS = 8
@@ -57,7 +57,7 @@ def _measure(plan: StreamPlan, cores: Cores) -> StreamResult:
         file.flush()
         command = [sys.executable, "-m", "bench.stream_load", file.name]
         printed = run(command, plan.seconds + OPEN_SECONDS + MARGIN_SECONDS, cores.load)
-    result = msgspec.json.decode(printed, type=StreamResult)
-    if result.fault:
-        raise BenchError(f"streams ({plan.mode}): {result.fault}")
+    result = msgspec.json.decode(printed, type=StreamResult | StreamFault)
+    if isinstance(result, StreamFault):
+        raise BenchError(f"streams ({plan.mode}): {result.words}")
     return result
