@@ -122,14 +122,14 @@ class Stage:
         asyncio.run(self.simulation(a_request(path, body, method, **headers), reply))
         return reply
 
-    def chat(self, text: str = "Hello", more: dict[str, Any] | None = None, **headers: str) -> Recorded:
+    def chat(self, text: str = "Hello", more: Any = None, **headers: str) -> Recorded:
         body = {"model": GPT, "messages": [{"role": "user", "content": text}], **(more or {})}
         return self.call("/v1/chat/completions", body, **headers)
 
-    def respond(self, text: str = "Hello", more: dict[str, Any] | None = None, **headers: str) -> Recorded:
+    def respond(self, text: str = "Hello", more: Any = None, **headers: str) -> Recorded:
         return self.call("/v1/responses", {"model": GPT, "input": text, **(more or {})}, **headers)
 
-    def message(self, text: str = "Hello", more: dict[str, Any] | None = None, **headers: str) -> Recorded:
+    def message(self, text: str = "Hello", more: Any = None, **headers: str) -> Recorded:
         messages = [{"role": "user", "content": text}]
         body = {"model": CLAUDE, "max_tokens": 1000, "messages": messages, **(more or {})}
         return self.call("/v1/messages", body, **headers)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Final, cast
 
 from turnpike.domain.errors import Overloaded, RequestTimeout
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 WRITE_HIGH_BYTES: Final = 262_144
 WRITE_LOW_BYTES: Final = 65_536
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER of no time: closing resets the connection and throws away what has not left."""
 
 
 class Connection(Limited, asyncio.Protocol):
@@ -209,6 +213,8 @@ class Connection(Limited, asyncio.Protocol):
         """Reset the connection."""
         self.ended = True
         if self._transport is not None:
+            # Without this the close would be an orderly one, which to HTTP/1.0 says that the answer is whole.
+            self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
             self._transport.abort()
 
     # The task: one request after the other
@@ -250,7 +256,7 @@ class Connection(Limited, asyncio.Protocol):
         if self._transport is None:
             return False
         if not self.ended:
-            self._transport.abort()
+            self.abort()
             return False
         if not self._stays_open():
             self._transport.close()

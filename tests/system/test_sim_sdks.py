@@ -1,0 +1,382 @@
+"""The official SDKs against a running `turnpike sim`, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anthropic
+import httpx
+import msgspec
+import openai
+import pytest
+from pydantic import BaseModel
+
+GPT, CLAUDE = "gpt-4o-mini", "claude-sonnet-4-6"
+ASKS: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+CHAT_TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA, "strict": True}}
+RESPONSES_TOOL = {"type": "function", "name": "get_weather", "parameters": SCHEMA, "strict": True}
+CLAUDE_TOOL = {"name": "get_weather", "input_schema": SCHEMA}
+WITHIN_SECONDS = 10
+
+Sdk = Any
+"""A client: with the SDKs' own types, each field of an answer would need a check of its kind first."""
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+    tags: list[str]
+
+
+@contextmanager
+def running(*flags: str) -> Iterator[str]:
+    """The address of a simulated provider, which afterwards ends with status 0 when told to."""
+    command = [sys.executable, "-m", "turnpike", "sim", "--listen", "127.0.0.1:0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            status = process.wait(WITHIN_SECONDS)
+    assert status == 0
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with running("--key", "sk-sim") as address:
+        yield address
+
+
+@pytest.fixture
+def gpt(address: str) -> Iterator[Sdk]:
+    with openai.OpenAI(base_url=f"{address}/v1", api_key="sk-sim", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(address: str) -> Iterator[Sdk]:
+    with anthropic.Anthropic(base_url=address, api_key="sk-sim", max_retries=0) as client:
+        yield client
+
+
+# OpenAI's SDK
+
+
+def test_chat_answers_whole_and_streamed_the_same(gpt: Sdk) -> None:
+    whole = gpt.chat.completions.create(model=GPT, messages=ASKS)
+    with gpt.chat.completions.stream(
+        model=GPT, messages=ASKS, stream_options={"include_usage": True}
+    ) as stream:
+        streamed = stream.get_final_completion()
+    assert streamed.choices[0].message.content == whole.choices[0].message.content
+    assert streamed.usage == whole.usage
+    assert whole.system_fingerprint == "fp_turnpike_sim"
+
+
+def test_chat_calls_a_tool_and_takes_its_result(gpt: Sdk) -> None:
+    with gpt.chat.completions.stream(model=GPT, messages=ASKS, tools=[CHAT_TOOL]) as stream:
+        message = stream.get_final_completion().choices[0].message
+    call = message.tool_calls[0]
+    history = [*ASKS, message, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+    answer = gpt.chat.completions.create(model=GPT, messages=history, tools=[CHAT_TOOL])
+    assert call.function.parsed_arguments == {"city": "Paris"}
+    assert "sunny" in answer.choices[0].message.content
+
+
+def test_chat_parses_structured_output(gpt: Sdk) -> None:
+    parsed = gpt.chat.completions.parse(model=GPT, messages=ASKS, response_format=Person)
+    assert parsed.choices[0].message.parsed == Person(name="simulated", age=1, tags=["simulated"])
+
+
+def test_responses_are_made_streamed_read_and_deleted(gpt: Sdk) -> None:
+    with gpt.responses.stream(
+        model="gpt-5", input="Why?", reasoning={"effort": "low", "summary": "auto"}
+    ) as stream:
+        kinds = [event.type for event in stream]
+        streamed = stream.get_final_response()
+    assert kinds[0] == "response.created"
+    assert kinds[-1] == "response.completed"
+    assert "response.reasoning_summary_text.delta" in kinds
+    assert gpt.responses.retrieve(streamed.id).output_text == streamed.output_text
+    assert gpt.responses.input_items.list(streamed.id).data[0].content[0].text == "Why?"
+    gpt.responses.delete(streamed.id)
+    with pytest.raises(openai.NotFoundError):
+        gpt.responses.retrieve(streamed.id)
+
+
+def test_responses_call_a_tool_and_take_its_result(gpt: Sdk) -> None:
+    first = gpt.responses.create(model=GPT, input=ASKS, tools=[RESPONSES_TOOL])
+    call = first.output[0]
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
+    second = gpt.responses.create(
+        model=GPT, input=[result], previous_response_id=first.id, tools=[RESPONSES_TOOL]
+    )
+    assert msgspec.json.decode(call.arguments) == {"city": "Paris"}
+    assert "sunny" in second.output_text
+
+
+def test_responses_parse_structured_output_whole_and_streamed(gpt: Sdk) -> None:
+    whole = gpt.responses.parse(model=GPT, input="Who?", text_format=Person)
+    with gpt.responses.stream(model=GPT, input="Who?", text_format=Person) as stream:
+        streamed = stream.get_final_response()
+    assert (
+        whole.output_parsed == streamed.output_parsed == Person(name="simulated", age=1, tags=["simulated"])
+    )
+
+
+def test_responses_run_in_the_background(gpt: Sdk) -> None:
+    slow = {"x-sim-background-ms": "60000"}
+    running = gpt.responses.create(model=GPT, input="Slowly", background=True, extra_headers=slow)
+    done = gpt.responses.create(
+        model=GPT, input="Fast", background=True, extra_headers={"x-sim-background-ms": "0"}
+    )
+    assert gpt.responses.retrieve(running.id).status == "in_progress"
+    assert gpt.responses.cancel(running.id).status == "cancelled"
+    assert gpt.responses.retrieve(done.id).status == "completed"
+
+
+def test_embeddings_models_and_legacy_completions(gpt: Sdk) -> None:
+    vectors = gpt.embeddings.create(model="text-embedding-3-small", input=["a", "b"], dimensions=16).data
+    legacy = gpt.completions.create(model="gpt-3.5-turbo-instruct", prompt="Say it", stream=True)
+    assert [len(vector.embedding) for vector in vectors] == [16, 16]
+    assert GPT in [model.id for model in gpt.models.list()]
+    assert "simulated" in "".join(chunk.choices[0].text for chunk in legacy)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, openai.BadRequestError),
+        (401, openai.AuthenticationError),
+        (403, openai.PermissionDeniedError),
+        (404, openai.NotFoundError),
+        (409, openai.ConflictError),
+        (422, openai.UnprocessableEntityError),
+        (429, openai.RateLimitError),
+        (500, openai.InternalServerError),
+    ],
+)
+def test_openais_errors_have_their_class_and_request_id(
+    gpt: Sdk, status: int, error: type[openai.APIStatusError]
+) -> None:
+    with pytest.raises(error) as caught:
+        gpt.chat.completions.create(model=GPT, messages=ASKS, extra_headers={"x-sim-error": str(status)})
+    assert str(caught.value.request_id).startswith("req_")
+    assert "simulated" in caught.value.message
+
+
+def test_openais_sdk_sees_an_error_inside_a_stream_and_a_reset(gpt: Sdk) -> None:
+    for wish, error in (
+        ({"x-sim-error-after-events": "3"}, openai.APIError),
+        ({"x-sim-reset": "middle"}, openai.APIConnectionError),
+        ({"x-sim-reset": "headers"}, openai.APIConnectionError),
+    ):
+        with pytest.raises(error):
+            list(gpt.chat.completions.create(model=GPT, messages=ASKS, stream=True, extra_headers=wish))
+
+
+def test_openais_retries_meet_a_provider_that_recovers(gpt: Sdk) -> None:
+    wish = {
+        "x-sim-error": "503",
+        "x-sim-fault-times": "2",
+        "x-sim-case": "openai",
+        "x-sim-retry-after-seconds": "0.01",
+    }
+    patient = gpt.with_options(max_retries=2)
+    raw = patient.chat.completions.with_raw_response.create(model=GPT, messages=ASKS, extra_headers=wish)
+    assert raw.retries_taken == 2
+    assert raw.headers["x-turnpike-sim"] == "simulated"
+
+
+def test_a_provider_that_hangs_meets_the_sdks_time_limit(gpt: Sdk) -> None:
+    with pytest.raises(openai.APITimeoutError):
+        gpt.with_options(timeout=0.2).chat.completions.create(
+            model=GPT, messages=ASKS, extra_headers={"x-sim-hang": "headers"}
+        )
+
+
+# Anthropic's SDK
+
+
+def test_messages_answer_whole_and_streamed_the_same(claude: Sdk) -> None:
+    whole = claude.messages.create(model=CLAUDE, max_tokens=100, messages=ASKS)
+    with claude.messages.stream(model=CLAUDE, max_tokens=100, messages=ASKS) as stream:
+        streamed = stream.get_final_message()
+    counted = claude.messages.count_tokens(model=CLAUDE, messages=ASKS)
+    assert streamed.content[0].text == whole.content[0].text
+    assert (streamed.usage.input_tokens, streamed.usage.output_tokens) == (
+        whole.usage.input_tokens, whole.usage.output_tokens,
+    )  # fmt: skip
+    assert counted.input_tokens == whole.usage.input_tokens
+
+
+def test_messages_think_call_a_tool_and_take_its_result(claude: Sdk) -> None:
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    with claude.messages.stream(
+        model=CLAUDE, max_tokens=2000, messages=ASKS, tools=[CLAUDE_TOOL], thinking=thinking
+    ) as stream:
+        message = stream.get_final_message()
+    thought, use = message.content
+    result = {"type": "tool_result", "tool_use_id": use.id, "content": "sunny"}
+    history = [
+        *ASKS,
+        {"role": "assistant", "content": message.content},
+        {"role": "user", "content": [result]},
+    ]
+    answer = claude.messages.create(model=CLAUDE, max_tokens=200, messages=history, tools=[CLAUDE_TOOL])
+    assert thought.type == "thinking"
+    assert (message.stop_reason, use.input) == ("tool_use", {"city": "Paris"})
+    assert "sunny" in answer.content[0].text
+
+
+def test_messages_parse_structured_output(claude: Sdk) -> None:
+    parsed = claude.messages.parse(model=CLAUDE, max_tokens=200, messages=ASKS, output_format=Person)
+    assert parsed.parsed_output == Person(name="simulated", age=1, tags=["simulated"])
+
+
+def test_anthropics_models_are_listed(claude: Sdk) -> None:
+    assert CLAUDE in [model.id for model in claude.models.list()]
+    assert claude.models.retrieve(CLAUDE).id == CLAUDE
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, anthropic.BadRequestError),
+        (401, anthropic.AuthenticationError),
+        (403, anthropic.PermissionDeniedError),
+        (404, anthropic.NotFoundError),
+        (429, anthropic.RateLimitError),
+        (500, anthropic.InternalServerError),
+        (529, anthropic.InternalServerError),
+    ],
+)
+def test_anthropics_errors_have_their_class_and_request_id(
+    claude: Sdk, status: int, error: type[anthropic.APIStatusError]
+) -> None:
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        claude.messages.create(
+            model=CLAUDE, max_tokens=100, messages=ASKS, extra_headers={"x-sim-error": str(status)}
+        )
+    assert status == 529 or isinstance(caught.value, error)
+    assert caught.value.status_code == status
+    assert str(caught.value.request_id).startswith("req_011C")
+
+
+def test_anthropics_sdk_sees_an_error_inside_a_stream_and_a_reset(claude: Sdk) -> None:
+    for wish, error in (
+        ({"x-sim-error-after-events": "4"}, anthropic.APIStatusError),
+        ({"x-sim-reset": "middle"}, Exception),
+    ):
+        with pytest.raises(error):
+            list(
+                claude.messages.create(
+                    model=CLAUDE, max_tokens=100, messages=ASKS, stream=True, extra_headers=wish
+                )
+            )
+
+
+def test_a_wrong_key_is_refused_to_both(address: str) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=f"{address}/v1", api_key="sk-wrong").models.list()
+    with pytest.raises(anthropic.AuthenticationError):
+        anthropic.Anthropic(base_url=address, api_key="sk-wrong").models.list()
+
+
+# Both, asynchronous
+
+
+def test_the_asynchronous_sdks_run_side_by_side(address: str) -> None:
+    async def both() -> tuple[str, str]:
+        gpt: Sdk = openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="sk-sim")
+        claude: Sdk = anthropic.AsyncAnthropic(base_url=address, api_key="sk-sim")
+        async with gpt, claude:
+            chunks = await gpt.chat.completions.create(model=GPT, messages=ASKS, stream=True)
+            said = "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+            async with claude.messages.stream(model=CLAUDE, max_tokens=100, messages=ASKS) as stream:
+                return said, await stream.get_final_text()
+
+    said, written = asyncio.run(both())
+    assert said == written
+
+
+# The wire
+
+
+def test_a_reset_is_a_reset_and_what_came_before_it_arrives(address: str) -> None:
+    url = httpx.URL(address)
+    body = msgspec.json.encode({"model": GPT, "messages": ASKS, "stream": True})
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-sim\r\n"
+        f"x-sim-cut-after-events: 3\r\nx-sim-cut-how: reset\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    received = b""
+    with socket.create_connection((url.host, url.port or 0), timeout=WITHIN_SECONDS) as connection:
+        connection.sendall(head.encode() + body)
+        try:
+            while piece := connection.recv(65536):
+                received += piece
+            ended = "closed"
+        except ConnectionResetError:
+            ended = "reset"
+    assert received.count(b"data: ") == 3
+    assert b"[DONE]" not in received
+    assert ended == "reset"
+
+
+def test_the_ledger_holds_what_the_sdk_was_told() -> None:
+    with running() as address, openai.OpenAI(base_url=f"{address}/v1", api_key="sk-sim") as gpt:
+        told = [gpt.chat.completions.create(model=GPT, messages=ASKS).usage for _ in range(5)]
+        total = httpx.get(f"{address}/sim/ledger").json()["total"]
+    assert total["answered"] == 5
+    assert total["input_tokens"] == sum(usage.prompt_tokens for usage in told if usage)
+    assert total["output_tokens"] == sum(usage.completion_tokens for usage in told if usage)
+
+
+def test_a_limit_by_flag_refuses_and_lets_through_again() -> None:
+    with (
+        running("--requests-per-minute", "240") as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="sk-sim", max_retries=0) as gpt,
+    ):
+        with pytest.raises(openai.RateLimitError) as caught:
+            [gpt.models.list() for _ in range(1000)]
+        assert int(caught.value.response.headers["retry-after-ms"]) <= 250
+        assert gpt.with_options(max_retries=3).models.list().data
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--error", "200"), "--error: Expected `int` >= 400"),
+        (("--cut", "somewhere"), "--cut: Invalid enum value"),
+        (("--listen", "nowhere"), "no address"),
+    ],
+)
+def test_a_wrong_flag_is_named(flags: tuple[str, str], message: str) -> None:
+    command = [sys.executable, "-m", "turnpike", "sim", *flags]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_SECONDS)
+    assert run.returncode == 2
+    assert message in run.stderr
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "turnpike", "sim", "--listen", f"127.0.0.1:{port}"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_SECONDS)
+    assert run.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in run.stderr
