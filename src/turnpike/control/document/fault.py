@@ -11,6 +11,9 @@ import msgspec
 SHOWN_CHARACTERS = 60
 """Of what was found, a fault shows no more than this."""
 
+NAMES_COMPARED = 2000
+"""Of the names that would be right, no more than this are searched for the nearest."""
+
 KNOWN_NAMES_SHOWN = 12
 """Of the names that would be right, a fault lists no more than this."""
 
@@ -78,7 +81,7 @@ def shown(text: str) -> str:
 def suggestion(found: str, known: Iterable[str]) -> str:
     """`; did you mean "openai"? (known: local, openai)`, as far as there is something to say."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(found, names[:5000], n=1, cutoff=0.6)
+    near = difflib.get_close_matches(found, names[:NAMES_COMPARED], n=1, cutoff=0.6)
     text = f"; did you mean {shown(near[0])}?" if near else ""
     if not names:
         return f"{text} (there are none)"
