@@ -8,12 +8,13 @@ import msgspec
 
 
 class Patience(msgspec.Struct, frozen=True, gc=False):
-    """How long one attempt may take; times of `total_at` are the event loop's, in seconds."""
+    """How long one attempt may take; `…_at` are moments of the event loop's time, in seconds."""
 
     connect_seconds: float
     first_byte_seconds: float
     idle_seconds: float
     total_at: float
+    first_content_at: float
 
 
 class Answer(Protocol):
@@ -42,6 +43,12 @@ class Answer(Protocol):
 
         Raises as `whole` does.
         """
+
+    def expire_by(self, at: float) -> None:
+        """From now on the answer as a whole may take until the event loop's time `at`."""
+
+    def expire_in(self, seconds: float) -> None:
+        """From now on it may take this long."""
 
     def leave(self) -> None:
         """Done with it: the connection is kept where the answer was read to its end, else cut."""

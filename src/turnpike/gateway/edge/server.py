@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from email.utils import formatdate
@@ -21,6 +22,7 @@ from turnpike.ports.http import Application, Reply, Request
 
 BACKLOG = 4096
 DATE_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 INLINE_UNPACK_BYTES = 65_536
 """A packed body larger than this is unpacked beside the event loop."""
 
@@ -56,6 +58,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
         self._date_timer: asyncio.TimerHandle | None = None
+        self._emptied = asyncio.Event()
         self.now = self._loop.time
         self.future: Callable[[], asyncio.Future[None]] = self._loop.create_future
 
@@ -85,11 +88,15 @@ class Server:
             connection.close_if_idle()
 
     async def close(self) -> None:
-        """Listen no more, cut whoever is still there."""
+        """Listen no more; what has been written may still flush, then whoever is left is cut."""
         if self._listener is not None:
             self._listener.close()
         if self._date_timer is not None:
             self._date_timer.cancel()
+        self.drain()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), FLUSH_SECONDS)
         for connection in tuple(self._connections):
             connection.abort()
 
@@ -108,10 +115,13 @@ class Server:
     def opened(self, connection: Connection) -> None:
         """A connection is there."""
         self._connections.add(connection)
+        self._emptied.clear()
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
+        if not self._connections:
+            self._emptied.set()
         self.deadlines.forget(connection)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

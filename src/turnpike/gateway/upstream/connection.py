@@ -124,6 +124,17 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             self._resume()
         return piece
 
+    def expire_by(self, at: float) -> None:
+        """A new limit for the answer as a whole."""
+        if at != self._total_at:
+            self._total_at = at
+            now = self._pool.now()
+            self._pool.deadlines.limit(self, min(now + self._idle_seconds, at))
+
+    def expire_in(self, seconds: float) -> None:
+        """The same, from now."""
+        self.expire_by(self._pool.now() + seconds)
+
     def leave(self) -> None:
         """Back to the pool if the answer was whole, else cut: that ends the work upstream too."""
         if not self.busy:

@@ -1,0 +1,81 @@
+"""What a caller may do: denied unless each of its levels allows it."""
+
+from __future__ import annotations
+
+import difflib
+
+from turnpike.domain.errors import (
+    ModelNotAllowed,
+    ModelNotFound,
+    PolicyDenied,
+    SurfaceNotAllowed,
+)
+from turnpike.domain.pattern import any_matches
+from turnpike.domain.principal import Principal
+from turnpike.domain.snapshot import Access
+from turnpike.domain.surface import Surface
+from turnpike.gateway.catalogue import Catalogue
+from turnpike.gateway.grants import Grant
+from turnpike.gateway.identities import Holder
+
+
+def authorize(holder: Holder, surface: Surface, model: str, catalogue: Catalogue) -> Grant:
+    """Whether the caller may ask for `model` on `surface`.
+
+    Raises SurfaceNotAllowed, ModelNotFound, ModelNotAllowed, or InvalidRequest where no target of
+    the model speaks the surface.
+    """
+    known = holder.grants.recall(surface, model)
+    if known is not None:
+        return known
+    access = holder.key.access
+    check_surface(access, surface)
+    if not may_use(access, model):
+        raise _not_allowed(access, model, catalogue)
+    try:
+        route = catalogue.route(model, surface)
+    except ModelNotFound as unknown:
+        raise ModelNotFound(unknown.message + _hint(access, model, catalogue)) from unknown
+    grant = Grant(surface, model, route)
+    holder.grants.remember(grant)
+    return grant
+
+
+def check_surface(access: Access, surface: Surface) -> None:
+    """Raises SurfaceNotAllowed where a level of the caller leaves the surface out."""
+    if not all(any_matches(patterns, surface) for patterns in access.surfaces):
+        raise SurfaceNotAllowed(f"This key may not use the surface {surface}.")
+
+
+def may_use(access: Access, model: str) -> bool:
+    """Whether every level of the caller has a pattern that means the model."""
+    return all(any_matches(patterns, model) for patterns in access.models)
+
+
+def act_for(holder: Holder, user: str | None) -> Principal:
+    """The principal of a call, with the end user that a service names where its key permits it.
+
+    Raises PolicyDenied where it does not.
+    """
+    principal = holder.key.principal
+    if user is None:
+        return principal
+    if not any_matches(holder.key.acts_for, user):
+        raise PolicyDenied(
+            "This key may not name an end user in x-turnpike-user "
+            "(its `acts_for` lists the users that it may name)."
+        )
+    return Principal(principal.organisation, principal.team, principal.project, user, principal.key)
+
+
+def _not_allowed(access: Access, model: str, catalogue: Catalogue) -> ModelNotAllowed | ModelNotFound:
+    hint = _hint(access, model, catalogue)
+    if catalogue.find(model) is None:
+        return ModelNotFound(f"No model {model!r} is configured.{hint}")
+    return ModelNotAllowed(f"This key may not use the model {model!r}.{hint}")
+
+
+def _hint(access: Access, model: str, catalogue: Catalogue) -> str:
+    names = [known.name for known in catalogue.models if may_use(access, known.name)]
+    close = difflib.get_close_matches(model, names[:1000], n=1)
+    return f" Did you mean {close[0]!r}?" if close else " GET /v1/models lists those it may use."

@@ -1,0 +1,49 @@
+"""TLS at the edge, with certificates that are read anew when their files change."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+LOOK_SECONDS: Final = 2.0
+
+
+class Certificates:
+    """A TLS context for the edge. Raises OSError where a file cannot be read or used."""
+
+    def __init__(self, certificate_file: Path | None, key_file: Path | None) -> None:
+        self._certificate_file = certificate_file
+        self._key_file = key_file
+        self._loaded_at: tuple[int, ...] = ()
+        self.tls: ssl.SSLContext | None = None
+        if certificate_file is not None:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.minimum_version = ssl.TLSVersion.TLSv1_2
+            self.tls.set_alpn_protocols(["http/1.1"])
+            self._load()
+
+    async def keep_fresh(self) -> None:
+        """Until cancelled: new connections get a renewed certificate soon after it is there."""
+        while self.tls is not None:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if self._written_at() != self._loaded_at:
+                    self._load()
+                    structlog.get_logger().info("certificate.loaded")
+            except OSError as fault:
+                structlog.get_logger().error("certificate.unreadable", reason=str(fault))
+
+    def _load(self) -> None:
+        if self.tls is None or self._certificate_file is None:
+            return
+        written_at = self._written_at()
+        self.tls.load_cert_chain(self._certificate_file, self._key_file)
+        self._loaded_at = written_at
+
+    def _written_at(self) -> tuple[int, ...]:
+        files = (self._certificate_file, self._key_file)
+        return tuple(file.stat().st_mtime_ns for file in files if file is not None)

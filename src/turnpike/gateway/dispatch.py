@@ -1,0 +1,135 @@
+"""Sending a granted call upstream: target by target, again only where nothing was processed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Final
+
+import msgspec
+
+from turnpike.domain.errors import TurnpikeError, UpstreamFailed, UpstreamTimeout
+from turnpike.domain.outcome import Attempt, CallStatus
+from turnpike.gateway.catalogue import Way
+from turnpike.gateway.deadline_headers import Wishes
+from turnpike.gateway.grants import Grant
+from turnpike.gateway.headers import upstream_lines
+from turnpike.gateway.outgoing import Outgoing
+from turnpike.gateway.progress import Progress
+from turnpike.ports.clock import Clock
+from turnpike.ports.upstream import Answer, Patience, Unreached
+
+RETRY_PAUSE_SECONDS: Final = 0.05
+"""Before the first retry; doubled before each further one."""
+
+_turn = itertools.count()
+
+
+class Dispatched(msgspec.Struct, frozen=True, gc=False):
+    """An answer that has begun to come, from which target, and how long it may go on."""
+
+    answer: Answer
+    way: Way
+    patience: Patience
+    started_ns: int
+
+
+class Dispatcher:
+    """Sends calls; `clock` times their attempts."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._now = asyncio.get_running_loop().time
+
+    async def dispatch(
+        self, grant: Grant, outgoing: Outgoing, wishes: Wishes, progress: Progress
+    ) -> Dispatched:
+        """The answer of the first target that can be reached.
+
+        Raises UpstreamFailed where none can, or one broke off; UpstreamTimeout, UpstreamInvalid.
+        """
+        began = self._now()
+        progress.dispatched_ns = self._clock.monotonic_ns()
+        fault: Unreached | None = None
+        for way in grant.route.ways:
+            patience = wishes.patience(way.limits, began)
+            head = request_head(way, outgoing, progress.request.headers)
+            body = outgoing.body_for(way.model)
+            for tried in range(way.retries + 1):
+                if fault is not None and tried:
+                    await asyncio.sleep(RETRY_PAUSE_SECONDS * 2 ** (tried - 1))
+                try:
+                    return await self._attempt(way, head, body, patience, progress)
+                except Unreached as unreached:
+                    fault = unreached
+                if self._now() >= patience.total_at:
+                    break
+        raise unreachable(fault)
+
+    async def _attempt(
+        self, way: Way, head: bytes, body: bytes, patience: Patience, progress: Progress
+    ) -> Dispatched:
+        """One try at one target, noted in `progress` where it fails."""
+        started_ns = self._clock.monotonic_ns()
+        try:
+            answer = await way.uplink.channel.send(head, body, patience)
+        except Unreached as unreached:
+            code = "upstream_timeout" if unreached.timed_out else "upstream_failed"
+            self._note(progress, way, started_ns, CallStatus.FAILED, None, code)
+            raise
+        except TurnpikeError as error:
+            self._note(progress, way, started_ns, CallStatus.FAILED, None, error.code)
+            raise
+        except asyncio.CancelledError:
+            self._note(progress, way, started_ns, CallStatus.CANCELLED, None, "client_closed")
+            raise
+        return Dispatched(answer, way, patience, started_ns)
+
+    def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:
+        """Note how the attempt ended that brought an answer: as the call did."""
+        progress.upstream_ended_ns = self._clock.monotonic_ns()
+        self._note(
+            progress,
+            dispatched.way,
+            dispatched.started_ns,
+            progress.status,
+            dispatched.answer.status,
+            progress.error,
+        )
+
+    def _note(
+        self,
+        progress: Progress,
+        way: Way,
+        started_ns: int,
+        status: CallStatus,
+        http_status: int | None,
+        error: str | None,
+    ) -> None:
+        ended_ns = self._clock.monotonic_ns()
+        progress.attempts.append(
+            Attempt(way.uplink.provider, way.model, status, http_status, error, started_ns, ended_ns)
+        )
+
+
+def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes]) -> bytes:
+    """Request line and headers, without the length: ours first, then what the caller sent."""
+    uplink = way.uplink
+    heads = uplink.fixed_heads
+    fixed = heads[0] if len(heads) == 1 else heads[next(_turn) % len(heads)]
+    return b"%b %b%b HTTP/1.1\r\n%b%b" % (
+        outgoing.method,
+        way.path,
+        outgoing.suffix,
+        fixed,
+        upstream_lines(headers, uplink.fixed_names),
+    )
+
+
+def unreachable(fault: Unreached | None) -> TurnpikeError:
+    """The error of a call whose every target stayed out of reach, `fault` being the last."""
+    if fault is None:
+        return UpstreamFailed("No target of this model was tried.")
+    if fault.timed_out:
+        return UpstreamTimeout(f"No provider could be reached: {fault.message}")
+    return UpstreamFailed(f"No provider could be reached: {fault.message}")

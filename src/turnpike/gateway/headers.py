@@ -1,0 +1,98 @@
+"""Which headers travel: the caller's upstream, the provider's back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from turnpike.gateway.upstream.retry_after import bounded_retry_after
+
+OURS: Final = b"x-turnpike-"
+
+NOT_UPSTREAM: Final = frozenset(
+    (
+        # what authenticates the caller to us
+        b"authorization",
+        b"x-api-key",
+        b"api-key",
+        b"x-goog-api-key",
+        b"cookie",
+        # hop by hop (RFC 9110, 7.6.1), and what the connection upstream says for itself
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"host",
+        b"content-length",
+        b"content-encoding",
+        b"accept-encoding",
+        b"expect",
+        # the inside of the organisation's network is no provider's business
+        b"forwarded",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-forwarded-port",
+        b"x-real-ip",
+        b"origin",
+        b"referer",
+    )
+)
+
+NOT_BACK: Final = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"content-length",
+        b"content-encoding",
+        b"date",
+        b"server",
+        b"alt-svc",
+        b"set-cookie",
+        b"set-cookie2",
+        b"www-authenticate",
+        b"request-id",
+        b"x-request-id",
+        b"access-control-allow-origin",
+        b"access-control-allow-credentials",
+        b"access-control-expose-headers",
+        b"access-control-allow-headers",
+        b"access-control-allow-methods",
+    )
+)
+
+
+def upstream_lines(headers: dict[bytes, bytes], fixed: frozenset[bytes]) -> bytes:
+    """The caller's header lines that go upstream; `fixed` names those the provider's own replace."""
+    named = headers.get(b"connection")
+    dropped = NOT_UPSTREAM | fixed
+    if named is not None and named not in (b"keep-alive", b"close"):
+        dropped |= {name.strip().lower() for name in named.split(b",")}
+    return b"".join(
+        [
+            b"%b: %b\r\n" % pair
+            for pair in headers.items()
+            if pair[0] not in dropped and not pair[0].startswith(OURS)
+        ]
+    )
+
+
+def back_lines(headers: dict[bytes, bytes]) -> bytes:
+    """The provider's header lines that go back to the caller."""
+    lines = []
+    for name, value in headers.items():
+        if name in NOT_BACK or name.startswith(OURS):
+            continue
+        if name in (b"retry-after", b"retry-after-ms"):
+            value = bounded_retry_after(name, value)
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines)

@@ -1,0 +1,104 @@
+"""Who calls: keys found by their digests, and all that follows from a key."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import parse_qsl
+
+from turnpike.domain.errors import ExpiredKey, InvalidKey, MissingKey, RevokedKey
+from turnpike.domain.key import is_mistyped
+from turnpike.domain.snapshot import Key
+from turnpike.gateway.grants import Grants
+from turnpike.ports.http import Request
+from turnpike.ports.sealing import Seal
+
+KEY_PURPOSE: Final = "key"
+KEY_HEADERS: Final = (b"x-api-key", b"api-key", b"x-goog-api-key")
+KEY_MAX_BYTES: Final = 4096
+BEARER: Final = b"bearer "
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Holder:
+    """A key of the snapshot with what is worked out from it once."""
+
+    __slots__ = ("grants", "key", "networks")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.networks: tuple[Network, ...] = tuple(ipaddress.ip_network(network) for network in key.networks)
+        self.grants = Grants()
+
+
+class Identities:
+    """Every key of a snapshot, by the digests of its secrets."""
+
+    def __init__(self, keys: tuple[Key, ...], seal: Seal) -> None:
+        self._seal = seal
+        self._by_digest: dict[bytes, tuple[Holder, int | None]] = {}
+        for key in keys:
+            holder = Holder(key)
+            for secret in key.secrets:
+                self._by_digest[secret.digest] = (holder, _earlier(secret.expires_at_ns, key))
+
+    def identify(self, request: Request, now_ns: int) -> Holder:
+        """Whose request this is. Raises MissingKey, InvalidKey, ExpiredKey or RevokedKey."""
+        presented = presented_key(request)
+        if presented is None:
+            raise MissingKey(
+                "No key came with the request. Send a Turnpike key as "
+                "`Authorization: Bearer tpk_…`, `x-api-key` or `api-key`."
+            )
+        digest = self._seal.digest(presented, KEY_PURPOSE)
+        found = self._by_digest.get(digest)
+        if found is None:
+            raise InvalidKey(_why_unknown(presented))
+        holder, expires_at_ns = found
+        if holder.key.revoked:
+            raise RevokedKey("This key was revoked. Ask for a new one.")
+        if expires_at_ns is not None and now_ns >= expires_at_ns:
+            raise ExpiredKey("This key has expired. Ask for a new one.")
+        if holder.networks and not _is_inside(request.peer, holder.networks):
+            raise InvalidKey(f"This key may not be used from the address {request.peer}.")
+        return holder
+
+
+def presented_key(request: Request) -> bytes | None:
+    """The key that came with a request, wherever each vendor's SDK puts it."""
+    headers = request.headers
+    authorization = headers.get(b"authorization")
+    if authorization is not None and authorization[:7].lower() == BEARER:
+        return authorization[7:].strip() or None
+    for name in KEY_HEADERS:
+        key = headers.get(name)
+        if key:
+            return key
+    if b"key=" in request.query:
+        for name_text, value in parse_qsl(request.query.decode("latin-1")):
+            if name_text == "key":
+                return value.encode("latin-1", "replace")
+    return None
+
+
+def _why_unknown(presented: bytes) -> str:
+    if is_mistyped(presented[:KEY_MAX_BYTES].decode("latin-1")):
+        return "This key is mistyped: its checksum is wrong. Copy it again, whole."
+    return "No key like this is known here. Check that it is a key of this gateway."
+
+
+def _earlier(expires_at_ns: int | None, key: Key) -> int | None:
+    if expires_at_ns is None or key.expires_at_ns is None:
+        return key.expires_at_ns if expires_at_ns is None else expires_at_ns
+    return min(expires_at_ns, key.expires_at_ns)
+
+
+def _is_inside(peer: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

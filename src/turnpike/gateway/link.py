@@ -1,0 +1,176 @@
+"""The worker's side of the line to control: snapshots come in, what became of them goes back.
+
+A new snapshot comes in two phases. It is offered: the worker provisions it whole and holds it
+ready, or says why it cannot. It is published: the worker swaps it in between two calls. Away from
+control, the worker serves on with what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+import structlog
+
+from turnpike.domain.errors import TurnpikeError
+from turnpike.domain.snapshot import Snapshot, decode_snapshot
+from turnpike.gateway.gate import Gate
+from turnpike.gateway.last_good import LastGood
+from turnpike.gateway.provision import Provisioner, Serving, Unprovisionable
+from turnpike.ports.upstream import Answer, Channel, Patience, Unreached
+
+LINK_PATH: Final = "/internal/v1/link"
+SNAPSHOT_MAX_BYTES: Final = 268_435_456
+CONNECT_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 30.0
+"""Longer than control holds a poll open."""
+
+PAUSE_SECONDS: Final = 0.1
+PAUSE_MAX_SECONDS: Final = 1.0
+
+PHASE: Final = b"x-turnpike-phase"
+VERSION: Final = b"x-turnpike-snapshot"
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a worker tells control with each poll."""
+
+    worker: str
+    pid: int
+    state: str
+    running: str | None
+    offered: str | None = None
+    refused: str | None = None
+    fault: str | None = None
+
+
+class Link:
+    """Keeps a gate's configuration in step with control."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        head: bytes,
+        gate: Gate,
+        provisioner: Provisioner,
+        last_good: LastGood,
+        who: tuple[str, int],
+    ) -> None:
+        self._channel = channel
+        self._head = head
+        self._gate = gate
+        self._provisioner = provisioner
+        self._last_good = last_good
+        self._who = who
+        self._held: Serving | None = None
+        self._refused: tuple[str, str] | None = None
+        self._now = asyncio.get_running_loop().time
+        self._log = structlog.get_logger()
+
+    async def start(self, within_seconds: float) -> None:
+        """Be ready to serve: by control's snapshot, or by the last good one where it is away."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self._poll()
+        except (TimeoutError, TurnpikeError, Unreached, ValueError) as fault:
+            self._log.warning("link.away", reason=str(fault) or "no answer in time")
+        if self._gate.serving is None:
+            await self._serve_last_good()
+
+    async def keep(self) -> None:
+        """Follow control until cancelled; while it is away, ask again and again."""
+        pause = PAUSE_SECONDS
+        away = False
+        while True:
+            try:
+                await self._poll()
+            except (TurnpikeError, Unreached, ValueError) as fault:
+                if not away:
+                    self._log.warning("link.away", reason=str(fault))
+                away = True
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, PAUSE_MAX_SECONDS)
+                continue
+            if away:
+                self._log.info("link.back")
+            away, pause = False, PAUSE_SECONDS
+
+    async def _poll(self) -> None:
+        answer = await self._send()
+        try:
+            body = await answer.whole(SNAPSHOT_MAX_BYTES)
+        finally:
+            answer.leave()
+        if answer.status == 204:
+            return
+        if answer.status != 200:
+            raise ValueError(f"control answered {answer.status}")
+        version = answer.headers.get(VERSION, b"").decode("latin-1")
+        if answer.headers.get(PHASE) == b"offer":
+            self._held = self._read_and_provision(version, body)
+        else:
+            await self._publish(version, body)
+
+    async def _send(self) -> Answer:
+        total_at = self._now() + POLL_SECONDS + CONNECT_SECONDS
+        patience = Patience(CONNECT_SECONDS, POLL_SECONDS, POLL_SECONDS, total_at, total_at)
+        return await self._channel.send(self._head, self._report(), patience)
+
+    def _report(self) -> bytes:
+        serving, held, refused = self._gate.serving, self._held, self._refused
+        state = "draining" if self._gate.draining else "ready" if serving else "starting"
+        report = Report(
+            worker=self._who[0],
+            pid=self._who[1],
+            state=state,
+            running=serving.snapshot.version if serving else None,
+            offered=held.snapshot.version if held else None,
+            refused=refused[0] if refused else None,
+            fault=refused[1] if refused else None,
+        )
+        return msgspec.json.encode(report)
+
+    def _read_and_provision(self, version: str, body: bytes) -> Serving | None:
+        try:
+            snapshot = decode_snapshot(body)
+        except ValueError as fault:
+            self._refuse(version, fault)
+            return None
+        return self._provision(snapshot)
+
+    def _provision(self, snapshot: Snapshot) -> Serving | None:
+        """The snapshot ready to serve; None, and control is told why, where it cannot be."""
+        try:
+            return self._provisioner.provision(snapshot, self._gate.serving)
+        except Unprovisionable as fault:
+            self._refuse(snapshot.version, fault)
+            return None
+
+    def _refuse(self, version: str, fault: Exception) -> None:
+        self._refused = (version, str(fault))
+        self._log.error("snapshot.refused", version=version, reason=str(fault))
+
+    async def _publish(self, version: str, body: bytes) -> None:
+        held, self._held = self._held, None
+        if held is None or held.snapshot.version != version:
+            held = self._read_and_provision(version, body)
+        if held is not None:
+            self._refused = None
+            self._swap(held)
+            await self._last_good.keep(held.snapshot)
+
+    async def _serve_last_good(self) -> None:
+        snapshot = await self._last_good.read()
+        if snapshot is None:
+            return
+        serving = self._provision(snapshot)
+        if serving is not None:
+            self._swap(serving)
+            self._log.warning("snapshot.last_good", version=snapshot.version)
+
+    def _swap(self, serving: Serving) -> None:
+        old, self._gate.serving = self._gate.serving, serving
+        if old is not None:
+            self._provisioner.retire(old, serving)
+        self._log.info("snapshot.serving", version=serving.snapshot.version)

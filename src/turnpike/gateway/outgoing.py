@@ -1,0 +1,29 @@
+"""What is to go upstream, before a target is chosen."""
+
+from __future__ import annotations
+
+import msgspec
+
+from turnpike.dialects.speech import with_model
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """A request as the caller made it, and where the model's name stands in it.
+
+    suffix: what follows the surface's path, query and all. model_span: None where the body names
+    no model. keeps: whether the provider is asked to keep the answer.
+    """
+
+    method: bytes
+    suffix: bytes
+    body: bytes
+    model: str = ""
+    model_span: tuple[int, int] | None = None
+    stream: bool = False
+    keeps: bool = False
+
+    def body_for(self, model: str) -> bytes:
+        """The body that asks for `model`, every other byte as it was."""
+        if self.model_span is None or model == self.model:
+            return self.body
+        return with_model(self.body, self.model_span, model)

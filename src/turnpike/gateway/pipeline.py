@@ -1,0 +1,140 @@
+"""The road of a call, on one page.
+
+    identify → plan (authorize) → dispatch ⇄ upstream → reply → observe
+
+However a call ends, `carry` comes to its last line with an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from turnpike.dialects.speech import Speech
+from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed
+from turnpike.domain.ids import CallId
+from turnpike.domain.outcome import CallStatus
+from turnpike.gateway.answers import ProviderError, raise_for_status, read_whole
+from turnpike.gateway.deadline_headers import read_wishes
+from turnpike.gateway.dispatch import Dispatched, Dispatcher
+from turnpike.gateway.gate import Gate
+from turnpike.gateway.identities import Holder
+from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.outgoing import Outgoing
+from turnpike.gateway.plan import Planned
+from turnpike.gateway.progress import Progress
+from turnpike.gateway.provision import Serving
+from turnpike.gateway.relay import Relay
+from turnpike.gateway.reply_head import answer_head, error_head, refusal_head
+from turnpike.ports.clock import Clock
+from turnpike.ports.http import Reply, Request
+from turnpike.ports.metrics import Metrics
+
+Plan = Callable[[Progress, Holder, Serving, KeptResponses], Planned]
+"""What a kind of request asks for; see `plan`."""
+
+
+class Road(msgspec.Struct, frozen=True):
+    """What the stages of one worker need."""
+
+    gate: Gate
+    dispatcher: Dispatcher
+    kept: KeptResponses
+    metrics: Metrics
+    clock: Clock
+    next_call_id: Callable[[], CallId]
+
+
+async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply: Reply) -> None:
+    """Carry one call from its request to its outcome."""
+    call = Progress(road.next_call_id(), request, speech)
+    try:
+        with road.gate as serving:
+            holder = serving.identities.identify(request, road.clock.now_ns())
+            call.principal = holder.key.principal
+            planned = plan(call, holder, serving, road.kept)
+            wishes = read_wishes(request.headers)
+            dispatched = await road.dispatcher.dispatch(planned.grant, planned.outgoing, wishes, call)
+            try:
+                await _bring(road, dispatched, planned.outgoing, call, reply)
+            finally:
+                road.dispatcher.close_attempt(dispatched, call)
+                dispatched.answer.leave()
+    except ProviderError as refusal:
+        _pass_on(refusal, call, reply)
+    except TurnpikeError as error:
+        _tell(error, call, reply)
+    except asyncio.CancelledError:
+        call.end_badly(ClientClosed("The caller went away."))
+        raise
+    finally:
+        road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
+
+
+async def _bring(
+    road: Road, dispatched: Dispatched, outgoing: Outgoing, call: Progress, reply: Reply
+) -> None:
+    """Bring the provider's answer to the caller, whole or as the stream that was asked for."""
+    answer, speech = dispatched.answer, call.speech
+    await raise_for_status(answer, speech, dispatched.way.uplink.provider)
+    if outgoing.stream and speech.open_stream is not None:
+        relay = Relay(dispatched, speech.open_stream(), call, road.clock)
+        await _bring_stream(road, relay, outgoing, call, reply)
+        return
+    body = await read_whole(answer)
+    call.upstream_ended_ns = road.clock.monotonic_ns()
+    call.facts = speech.read_answer(body)
+    call.http_status = answer.status
+    if outgoing.keeps:
+        _remember(road, dispatched, call)
+    reply.whole(answer.status, answer_head(call, dispatched), body)
+
+
+async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Progress, reply: Reply) -> None:
+    stream, dispatched = relay.stream, relay.dispatched
+    try:
+        events = await relay.first_events()
+        call.facts = stream.facts
+        if outgoing.keeps:
+            _remember(road, dispatched, call)
+        reply.begin(dispatched.answer.status, answer_head(call, dispatched))
+        await relay.pass_on(events, reply)
+    except asyncio.CancelledError:
+        # A caller may hang up as soon as it has read the dialect's terminator.
+        if not stream.ended:
+            raise
+    finally:
+        call.facts = stream.facts
+        call.upstream_ended_ns = road.clock.monotonic_ns()
+    if stream.failed:
+        call.status, call.error = CallStatus.FAILED, UpstreamFailed.code
+    reply.end()
+
+
+def _remember(road: Road, dispatched: Dispatched, call: Progress) -> None:
+    """Note where a response is kept, before its caller can ask for it again."""
+    if call.facts.id is not None and call.principal is not None:
+        way = dispatched.way
+        road.kept.remember(call.facts.id, way.uplink.provider, way.model, call.principal)
+
+
+def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:
+    """Tell the caller of an error, by a status while that can still be said, else by an event."""
+    errors = call.speech.errors
+    if not reply.begun:
+        call.end_badly(error)
+        body = errors.body(error, call.call_id)
+        reply.whole(error.http_status, error_head(error, call), body)
+        return
+    call.status, call.error = CallStatus.INTERRUPTED, error.code
+    reply.write(errors.event(error, call.call_id))
+    reply.end()
+
+
+def _pass_on(refusal: ProviderError, call: Progress, reply: Reply) -> None:
+    """Show the provider's refusal as it is: it is written for the caller's SDK."""
+    call.status, call.error = CallStatus.FAILED, refusal.code
+    call.http_status = refusal.status
+    reply.whole(refusal.status, refusal_head(refusal, call), refusal.body)

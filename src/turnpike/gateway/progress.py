@@ -1,0 +1,96 @@
+"""What is known of a call while it is under way, and the outcome that comes of it."""
+
+from __future__ import annotations
+
+from turnpike.dialects.event_stream import AnswerFacts
+from turnpike.dialects.speech import Speech
+from turnpike.domain.errors import TurnpikeError
+from turnpike.domain.ids import CallId
+from turnpike.domain.outcome import Attempt, CallStatus, Outcome
+from turnpike.domain.principal import Principal
+from turnpike.domain.tags import Tags
+from turnpike.ports.http import Request
+
+NOTHING = AnswerFacts()
+
+
+class Progress:
+    """Filled in by the stages, in their order; read once, when the call has ended."""
+
+    __slots__ = (
+        "attempts",
+        "call_id",
+        "dispatched_ns",
+        "error",
+        "facts",
+        "first_content_ns",
+        "http_status",
+        "model",
+        "principal",
+        "request",
+        "speech",
+        "status",
+        "stream",
+        "tags",
+        "upstream_ended_ns",
+    )
+
+    def __init__(self, call_id: CallId, request: Request, speech: Speech) -> None:
+        self.call_id = call_id
+        self.request = request
+        self.speech = speech
+        self.principal: Principal | None = None
+        self.tags: Tags = ()
+        self.model: str | None = None
+        self.stream = False
+        self.attempts: list[Attempt] = []
+        self.dispatched_ns: int | None = None
+        self.first_content_ns: int | None = None
+        self.upstream_ended_ns: int | None = None
+        self.facts = NOTHING
+        self.status = CallStatus.SUCCEEDED
+        self.http_status = 200
+        self.error: str | None = None
+
+    def end_badly(self, error: TurnpikeError) -> None:
+        """The call ends in an error of ours."""
+        self.error = error.code
+        self.http_status = error.http_status
+        self.status = _status_of(error)
+
+    def outcome(self, ended_ns: int) -> Outcome:
+        """The call as it ended."""
+        facts = self.facts
+        return Outcome(
+            self.call_id,
+            self.speech.surface,
+            self.speech.operation,
+            self.stream,
+            self.status,
+            self.http_status,
+            self.error,
+            self.principal,
+            self.tags,
+            self.model,
+            tuple(self.attempts),
+            self.request.received_ns,
+            ended_ns,
+            self.dispatched_ns,
+            self.first_content_ns,
+            self.upstream_ended_ns,
+            facts.id,
+            facts.usage,
+        )
+
+
+REFUSING_CODES = frozenset(("overloaded", "draining", "not_ready"))
+
+
+def _status_of(error: TurnpikeError) -> CallStatus:
+    if error.http_status in (401, 403):
+        return CallStatus.DENIED
+    if error.code in REFUSING_CODES:
+        return CallStatus.REFUSED
+    if error.http_status == 499:
+        return CallStatus.CANCELLED
+    return CallStatus.FAILED

@@ -1,0 +1,97 @@
+"""The header lines of an answer: ours, then what the provider sent."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from turnpike.domain.errors import TurnpikeError
+from turnpike.gateway.answers import ProviderError
+from turnpike.gateway.dispatch import Dispatched
+from turnpike.gateway.headers import back_lines
+from turnpike.gateway.progress import Progress
+from turnpike.ports.http import Request
+
+JSON_LINE: Final = b"content-type: application/json\r\n"
+DEBUG: Final = b"x-turnpike-debug"
+RETRY_SECONDS: Final = 1.0
+"""What a caller is told to wait where nothing better is known."""
+
+NOT_WORTH_REPEATING: Final = frozenset(("upstream_unauthorized", "upstream_invalid"))
+
+
+def call_lines(call_id: str) -> bytes:
+    """The call's id, under its own name and where each SDK looks."""
+    return b"x-turnpike-call-id: %b\r\nx-request-id: %b\r\nrequest-id: %b\r\n" % ((call_id.encode(),) * 3)
+
+
+def answer_head(call: Progress, dispatched: Dispatched) -> bytes:
+    """The head of a provider's good answer."""
+    headers = dispatched.answer.headers
+    lines = b"%bx-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b" % (
+        call_lines(call.call_id),
+        dispatched.way.label,
+        len(call.attempts) + 1,
+        back_lines(headers),
+    )
+    if b"content-type" not in headers:
+        lines += JSON_LINE
+    if DEBUG in call.request.headers:
+        lines += _timing_line(call)
+    return lines
+
+
+def refusal_head(refusal: ProviderError, call: Progress) -> bytes:
+    """The head of a provider's refusal."""
+    attempt = call.attempts[-1]
+    label = f"{attempt.provider}/{attempt.model}".encode("ascii", "replace")
+    return b"%bx-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b" % (
+        call_lines(call.call_id),
+        label,
+        len(call.attempts),
+        back_lines(refusal.headers),
+    )
+
+
+def error_head(error: TurnpikeError, call: Progress) -> bytes:
+    """The head of an error of ours."""
+    lines = call_lines(call.call_id) + error_lines(error)
+    if call.attempts:
+        lines += b"x-turnpike-attempts: %d\r\n" % len(call.attempts)
+    return lines
+
+
+def error_lines(error: TurnpikeError) -> bytes:
+    """Type and retry hints of an error: 429 and 503 are worth repeating, and say when."""
+    if error.http_status not in (429, 503):
+        if error.code in NOT_WORTH_REPEATING:
+            return JSON_LINE + b"x-should-retry: false\r\n"
+        return JSON_LINE
+    seconds = RETRY_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
+    return JSON_LINE + b"retry-after: %d\r\nretry-after-ms: %d\r\nx-should-retry: true\r\n" % (
+        math.ceil(seconds),
+        math.ceil(seconds * 1000),
+    )
+
+
+def upstream_suffix(request: Request, suffix: str) -> bytes:
+    """What follows a surface's path upstream: the rest of the path, and the caller's query."""
+    query = request.query
+    if not query:
+        return suffix.encode()
+    if b"key=" in query:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        query = urlencode([pair for pair in pairs if pair[0] != "key"]).encode()
+    return suffix.encode() + (b"?" + query if query else b"")
+
+
+def _timing_line(call: Progress) -> bytes:
+    """Where the time went so far, in milliseconds (W3C Server Timing)."""
+    received, dispatched = call.request.received_ns, call.dispatched_ns
+    if dispatched is None:
+        return b""
+    line = b"server-timing: pre;dur=%.3f" % ((dispatched - received) / 1e6)
+    if call.upstream_ended_ns is not None:
+        line += b", upstream;dur=%.3f" % ((call.upstream_ended_ns - dispatched) / 1e6)
+    return line + b"\r\n"

@@ -1,0 +1,160 @@
+"""From an address to what answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+from urllib.parse import unquote
+
+from turnpike.dialects.openai_responses import KEPT
+from turnpike.dialects.speech import Speech
+from turnpike.domain.errors import MethodNotAllowed, NotFound, NotReady, TurnpikeError
+from turnpike.domain.snapshot import Access
+from turnpike.gateway.cors import origin_lines, preflight_lines
+from turnpike.gateway.models import (
+    anthropic_model,
+    anthropic_models,
+    openai_model,
+    openai_models,
+)
+from turnpike.gateway.pipeline import Plan, Road, carry
+from turnpike.gateway.plan import plan_call, plan_kept
+from turnpike.gateway.provision import Serving
+from turnpike.gateway.reply_head import call_lines, error_lines
+from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
+from turnpike.ports.http import Reply, Request
+
+JSON_LINE: Final = b"content-type: application/json\r\n"
+TEXT_LINE: Final = b"content-type: text/plain; charset=utf-8\r\n"
+METRICS_LINE: Final = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
+
+RenderedError = tuple[int, bytes, bytes]
+
+
+class Router:
+    """The application that the edge serves: calls to the pipeline, the rest answered here."""
+
+    def __init__(self, road: Road, origins: frozenset[str]) -> None:
+        self._road = road
+        self._origins = origins
+        self._probes: dict[str, Callable[[Reply], None]] = {
+            "/livez": self._live,
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer one request."""
+        path = request.path
+        if self._origins:
+            if request.method == "OPTIONS":
+                reply.whole(204, preflight_lines(self._origins, request.headers), b"")
+                return
+            reply = _WithLines(reply, origin_lines(self._origins, request.headers))
+        call = _PLANS.get(path)
+        if call is not None and request.method == "POST":
+            await carry(self._road, call[0], call[1], request, reply)
+            return
+        try:
+            await self._answer_other(request, reply)
+        except TurnpikeError as error:
+            reply.whole(*self.render_error(path, request.headers, error))
+
+    def render_error(self, path: str, headers: dict[bytes, bytes], error: TurnpikeError) -> RenderedError:
+        """An error of a request that is no call, in the shape that the caller's SDK parses."""
+        request_id = self._road.next_call_id()
+        body = error_shape(path, headers).body(error, request_id)
+        return error.http_status, call_lines(request_id) + error_lines(error), body
+
+    async def _answer_other(self, request: Request, reply: Reply) -> None:
+        path = request.path
+        kept = kept_request(path) if path not in CALLS else None
+        if kept is not None:
+            _check_method(request, kept.methods)
+            plan = partial(plan_kept, asked=kept)
+            await carry(self._road, KEPT, plan, request, reply)
+            return
+        probe = self._probes.get(path)
+        if probe is not None:
+            _check_method(request, ("GET", "HEAD"))
+            probe(reply)
+        elif path == MODELS_PATH or path.startswith(MODELS_PATH + "/"):
+            _check_method(request, ("GET", "HEAD"))
+            self._list_models(request, reply)
+        elif path in CALLS:
+            raise _not_allowed(request, ("POST",))
+        else:
+            raise NotFound(f"There is nothing at {path}. {_ADDRESSES}")
+
+    def _list_models(self, request: Request, reply: Reply) -> None:
+        with self._road.gate as serving:
+            holder = serving.identities.identify(request, self._road.clock.now_ns())
+            name = unquote(request.path[len(MODELS_PATH) + 1 :])
+            is_anthropic = b"anthropic-version" in request.headers
+            body = _models_body(serving, holder.key.access, name, request.query, is_anthropic)
+        reply.whole(200, JSON_LINE + call_lines(self._road.next_call_id()), body)
+
+    def _live(self, reply: Reply) -> None:
+        reply.whole(200, TEXT_LINE, b"live\n")
+
+    def _ready(self, reply: Reply) -> None:
+        gate = self._road.gate
+        if gate.draining:
+            reply.whole(503, TEXT_LINE, b"draining\n")
+        elif gate.serving is None:
+            reply.whole(NotReady.http_status, TEXT_LINE, b"no configuration yet\n")
+        else:
+            reply.whole(200, TEXT_LINE, b"ready\n")
+
+    def _metrics(self, reply: Reply) -> None:
+        reply.whole(200, METRICS_LINE, self._road.metrics.render())
+
+
+_PLANS: Final[dict[str, tuple[Speech, Plan]]] = {
+    path: (speech, partial(plan_call, suffix=suffix)) for path, (speech, suffix) in CALLS.items()
+}
+_ADDRESSES: Final = f"Calls are taken at {', '.join(CALLS)}; models are listed at {MODELS_PATH}."
+
+
+def _models_body(serving: Serving, access: Access, name: str, query: bytes, is_anthropic: bool) -> bytes:
+    if name:
+        one = anthropic_model if is_anthropic else openai_model
+        return one(serving, access, name)
+    every = anthropic_models if is_anthropic else openai_models
+    return every(serving, access, query)
+
+
+def _check_method(request: Request, methods: tuple[str, ...]) -> None:
+    if request.method not in methods:
+        raise _not_allowed(request, methods)
+
+
+def _not_allowed(request: Request, methods: tuple[str, ...]) -> MethodNotAllowed:
+    return MethodNotAllowed(f"{request.path} takes {' or '.join(methods)}, not {request.method}.")
+
+
+class _WithLines:
+    """A reply whose head gets further lines."""
+
+    def __init__(self, reply: Reply, lines: bytes) -> None:
+        self._reply = reply
+        self._lines = lines
+        self.write = reply.write
+        self.drained = reply.drained
+        self.end = reply.end
+        self.abort = reply.abort
+
+    @property
+    def begun(self) -> bool:
+        return self._reply.begun
+
+    @property
+    def congested(self) -> bool:
+        return self._reply.congested
+
+    def whole(self, status: int, head: bytes, body: bytes) -> None:
+        self._reply.whole(status, head + self._lines, body)
+
+    def begin(self, status: int, head: bytes) -> None:
+        self._reply.begin(status, head + self._lines)

@@ -1,0 +1,60 @@
+"""Which address means what: the gateway's port as one table."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from turnpike.dialects.anthropic_errors import ANTHROPIC_ERRORS
+from turnpike.dialects.anthropic_messages import COUNT_TOKENS, MESSAGES
+from turnpike.dialects.openai_chat import CHAT, COMPLETIONS
+from turnpike.dialects.openai_embeddings import EMBEDDINGS
+from turnpike.dialects.openai_errors import CHAT_ERRORS
+from turnpike.dialects.openai_responses import COMPACT, INPUT_TOKENS, RESPONSES
+from turnpike.dialects.speech import ErrorShape, Speech
+
+CALLS: Final[dict[str, tuple[Speech, str]]] = {
+    "/v1/chat/completions": (CHAT, ""),
+    "/v1/completions": (COMPLETIONS, ""),
+    "/v1/responses": (RESPONSES, ""),
+    "/v1/responses/compact": (COMPACT, "/compact"),
+    "/v1/responses/input_tokens": (INPUT_TOKENS, "/input_tokens"),
+    "/v1/embeddings": (EMBEDDINGS, ""),
+    "/v1/messages": (MESSAGES, ""),
+    "/v1/messages/count_tokens": (COUNT_TOKENS, ""),
+}
+"""Paths that take a call by POST: the surface, and what follows its path upstream."""
+
+MODELS_PATH: Final = "/v1/models"
+
+KEPT_RESPONSE: Final = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
+KEPT_METHODS: Final = {None: ("GET", "DELETE"), "/cancel": ("POST",), "/input_items": ("GET",)}
+
+
+class KeptRequest(msgspec.Struct, frozen=True):
+    """A request about a response that a provider keeps."""
+
+    response_id: str
+    suffix: str
+    methods: tuple[str, ...]
+
+
+def kept_request(path: str) -> KeptRequest | None:
+    """What a path asks of a kept response; None where it is none of these paths."""
+    match = KEPT_RESPONSE.fullmatch(path)
+    if match is None:
+        return None
+    response_id, suffix = match.groups()
+    return KeptRequest(response_id, suffix or "", KEPT_METHODS[suffix])
+
+
+def error_shape(path: str, headers: dict[bytes, bytes]) -> ErrorShape:
+    """The form of an error for whoever asked for `path`: that of the SDK which made the request."""
+    call = CALLS.get(path)
+    if call is not None:
+        return call[0].errors
+    if path.startswith("/v1/messages") or b"anthropic-version" in headers:
+        return ANTHROPIC_ERRORS
+    return CHAT_ERRORS

@@ -1,0 +1,151 @@
+"""One worker: everything of the data plane in one process, from start to drained."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from turnpike.domain.ids import CallId, uuid7
+from turnpike.domain.provider import ProviderKind
+from turnpike.gateway.certificates import Certificates
+from turnpike.gateway.deadlines import Deadlines
+from turnpike.gateway.dispatch import Dispatcher
+from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.server import Server
+from turnpike.gateway.gate import Gate
+from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.last_good import LastGood
+from turnpike.gateway.link import LINK_PATH, Link
+from turnpike.gateway.metrics import SharedMetrics
+from turnpike.gateway.pipeline import Road
+from turnpike.gateway.provision import Provisioner
+from turnpike.gateway.router import Router
+from turnpike.gateway.upstream.dial import Dialler
+from turnpike.gateway.upstream.origin import read_origin, tls_context
+from turnpike.gateway.upstream.pool import Pool
+from turnpike.gateway.upstream.resolver import Resolver
+from turnpike.ports.clock import Clock
+from turnpike.ports.randomness import Randomness
+from turnpike.ports.sealing import Seal
+
+LINK_PURPOSE: Final = "node-link"
+START_SECONDS: Final = 1.0
+"""How long a starting worker waits for control before it takes up the last good snapshot."""
+
+
+class WorkerSettings(msgspec.Struct, frozen=True):
+    """What one worker is told at its start.
+
+    slot: its number among the workers of this home. origins: of browsers that may call (CORS).
+    certificate_file, key_file: PEM files for TLS at the edge; None serves plain HTTP.
+    """
+
+    slot: int
+    home: Path
+    host: str
+    port: int
+    control_url: str
+    drain_seconds: float
+    limits: EdgeLimits = EdgeLimits()
+    origins: frozenset[str] = frozenset()
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+
+class Outside(msgspec.Struct, frozen=True):
+    """What a worker needs of the world."""
+
+    kinds: Mapping[str, ProviderKind]
+    seal: Seal
+    clock: Clock
+    randomness: Randomness
+
+
+async def run_worker(settings: WorkerSettings, outside: Outside) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; returns when the last call is done or cut.
+
+    Raises OSError where the address cannot be listened on or a TLS file not be read.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Worker(settings, outside).run(stop)
+
+
+class Worker:
+    """The parts of one worker, put together. Make it inside a running loop."""
+
+    def __init__(self, settings: WorkerSettings, outside: Outside) -> None:
+        self._settings = settings
+        self._outside = outside
+        self._deadlines = Deadlines()
+        self._gate = Gate(settings.limits.calls_in_flight)
+        self._provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
+        self._metrics = SharedMetrics(settings.home / "run", settings.slot)
+        road = Road(
+            gate=self._gate,
+            dispatcher=Dispatcher(outside.clock),
+            kept=KeptResponses(settings.home / "responses", settings.slot, outside.clock),
+            metrics=self._metrics,
+            clock=outside.clock,
+            next_call_id=self._next_call_id,
+        )
+        router = Router(road, settings.origins)
+        self._server = Server(router, router.render_error, settings.limits, outside.clock, self._deadlines)
+        self._log = structlog.get_logger()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain."""
+        settings = self._settings
+        certificates = Certificates(settings.certificate_file, settings.key_file)
+        self._deadlines.start()
+        link = self._link()
+        await link.start(START_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            port = await self._server.listen(group, settings.host, settings.port, certificates.tls)
+            self._log.info("worker.listening", slot=settings.slot, host=settings.host, port=port)
+            following = group.create_task(link.keep())
+            reloading = group.create_task(certificates.keep_fresh())
+            await stop.wait()
+            await self._drain()
+            following.cancel()
+            reloading.cancel()
+            await self._server.close()
+        self._deadlines.stop()
+        self._log.info("worker.stopped", slot=settings.slot)
+
+    async def _drain(self) -> None:
+        """No new call; those in flight may finish within the bound."""
+        self._log.info("worker.draining", slot=self._settings.slot, calls=self._gate.in_flight)
+        self._server.drain()
+        await self._gate.drain(self._settings.drain_seconds)
+        if self._gate.in_flight:
+            self._log.warning("worker.cut", slot=self._settings.slot, calls=self._gate.in_flight)
+
+    def _link(self) -> Link:
+        settings, seal = self._settings, self._outside.seal
+        origin = read_origin(settings.control_url)
+        resolver = Resolver(asyncio.get_running_loop().time)
+        context: ssl.SSLContext | None = tls_context(None) if origin.secure else None
+        channel = Pool(Dialler(origin, context, None, resolver), self._deadlines)
+        token = seal.digest(b"node", LINK_PURPOSE).hex()
+        head = (
+            f"POST {origin.path}{LINK_PATH} HTTP/1.1\r\nhost: {origin.authority}\r\n"
+            f"authorization: Bearer {token}\r\ncontent-type: application/json\r\n"
+        ).encode("latin-1")
+        who = (f"{socket.gethostname()}/{settings.slot}", os.getpid())
+        last_good = LastGood(settings.home / "snapshot", settings.slot)
+        return Link(channel, head, self._gate, self._provisioner, last_good, who)
+
+    def _next_call_id(self) -> CallId:
+        return CallId(uuid7(self._outside.clock.now_ns(), self._outside.randomness.take(10)))
