@@ -27,6 +27,9 @@ LIVE_SECONDS = 20.0
 OFFER_SECONDS = 5.0
 """How long workers have to provision a candidate; one that says nothing counts as not asked."""
 
+SPREAD_SECONDS = 2.0
+"""How long an answer waits for workers to say that they run what was published."""
+
 WORKERS_MAX = 4096
 """More workers than this are not kept in mind."""
 
@@ -165,6 +168,18 @@ class Publication:
         self._candidate = None
         self.current = snapshot
         self._tell()
+
+    async def spread(self, version: str) -> tuple[WorkerView, ...]:
+        """The live workers, once all of them run the version, or as they are after `SPREAD_SECONDS`."""
+        try:
+            async with asyncio.timeout(SPREAD_SECONDS):
+                while any(
+                    view.report.running != version and _is_asked(view.report) for view in self.workers()
+                ):
+                    await self._news.wait()
+        except TimeoutError:
+            pass
+        return self.workers()
 
     def stop(self) -> None:
         """Answer everybody who waits, and hold nobody from now on."""

@@ -17,7 +17,7 @@ from turnpike.control.plane import Plane
 from turnpike.control.resources.table import export_document, export_lists, read_document, read_resource
 from turnpike.control.services.change import Decision, Proposal, decide
 from turnpike.control.services.standing import held_of, standing_of
-from turnpike.domain.errors import NotFound
+from turnpike.domain.errors import Conflict, FaultyDocument, NotFound
 from turnpike.ports.store import State, StoredResource
 
 API_OWNER = "api"
@@ -86,12 +86,16 @@ class Removal(msgspec.Struct, frozen=True):
 
 
 def decide_removal(plane: Plane, state: State, actor: Actor, wanted: Removal) -> Decision:
-    """What removing the resource does. Raises NotFound, FaultyDocument (others need it), PermissionDenied."""
+    """What removing the resource does. Raises NotFound, Conflict where others need it, PermissionDenied."""
     stored = find_stored(state, wanted.id)
     wanted.precondition(stored)
     if stored is None:
         raise NotFound(f"there is no {wanted.id}")
-    return decide(plane, state, actor, Proposal(Reading(str(wanted.id)), stored.owner, focus=wanted.id))
+    try:
+        return decide(plane, state, actor, Proposal(Reading(str(wanted.id)), stored.owner, focus=wanted.id))
+    except FaultyDocument as faulty:
+        reasons = "; ".join(fault.message for fault in faulty.faults if isinstance(fault, Fault))
+        raise Conflict(f"{wanted.id} cannot go: it {reasons}") from None
 
 
 def export(plane: Plane, owner: str | None) -> str:

@@ -1,0 +1,1 @@
+"""The control API over HTTP: thin; what it does stands in control.services."""

@@ -1,0 +1,30 @@
+"""Whether a provider can be used with the credential that is configured for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+
+from turnpike.control.api.answers import json_response
+from turnpike.control.api.requests import Name, Way
+from turnpike.domain.errors import NotFound
+from turnpike.domain.snapshot import Provider, decode_snapshot
+
+Probe = Callable[[Provider], object]
+"""Asks a provider one harmless question; what comes of it can be shown, and holds no secret."""
+
+router = APIRouter(prefix="/api/v1/providers", tags=["providers"])
+
+
+@router.post("/{name:path}/check")
+async def check_provider(request: Request, road: Way, name: Name) -> Response:
+    """Ask a provider for its models with its credential, and say what came of it."""
+    current = road.publication.current
+    published = decode_snapshot(current.body).providers if current else ()
+    provider = next((provider for provider in published if provider.name == name), None)
+    if provider is None:
+        raise NotFound(f'no provider "{name}" is published')
+    probe: Probe = request.app.state.probe
+    return json_response(await asyncio.to_thread(probe, provider))

@@ -1,0 +1,126 @@
+"""Documents of resources: plan, apply, export, and the schema that editors complete them by."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+
+from turnpike.control.api.answers import json_response, minted_values, plan_values, worker_values
+from turnpike.control.api.requests import JSON, YAML_TYPES, Caller, Way, media_type_of, read_json, read_text
+from turnpike.control.document.reading import Source
+from turnpike.control.plan import ENVIRONMENT_OWNER
+from turnpike.control.resources.table import document_schema
+from turnpike.control.services.carry_out import carry_out
+from turnpike.control.services.change import Decision
+from turnpike.control.services.documents import (
+    SYSTEM_OWNER,
+    Document,
+    Reviewed,
+    decide_document,
+    export_values,
+    given_secrets,
+)
+from turnpike.control.services.documents import (
+    export as export_yaml,
+)
+from turnpike.domain.errors import InvalidRequest
+from turnpike.ports.store import State
+
+DOCUMENT_TYPE = "application/vnd.turnpike.document+json"
+DOCUMENT_TYPES = YAML_TYPES | {JSON, DOCUMENT_TYPE}
+DEFAULT_OWNER = "document"
+OWNER_MAX_CHARACTERS = 200
+RESERVED_OWNERS = frozenset({ENVIRONMENT_OWNER, SYSTEM_OWNER})
+
+router = APIRouter(prefix="/api/v1", tags=["documents"])
+
+Owner = Annotated[str | None, Query(description="Who owns what the document names.")]
+
+
+class SentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A document as the command line sends it: its text, and what its references stand for there."""
+
+    text: str
+    file: str = DEFAULT_OWNER
+    owner: str | None = None
+    secrets: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
+
+
+@router.post("/plan")
+async def plan(request: Request, actor: Caller, road: Way, owner: Owner = None) -> Response:
+    """What applying the document would change; nothing is changed."""
+    document = await _document(request, owner)
+    plane = road.plane
+    reviewed = await asyncio.to_thread(lambda: decide_document(plane, plane.store.state(), actor, document))
+    return json_response({**plan_values(reviewed.decision.plan), "remarks": reviewed.remarks})
+
+
+@router.post("/apply")
+async def apply(request: Request, actor: Caller, road: Way, owner: Owner = None) -> Response:
+    """Make the configuration what the document says, all of it or nothing; keys that are made are shown once."""
+    document = await _document(request, owner)
+    reviews: list[Reviewed] = []
+
+    def decided(state: State) -> Decision:
+        reviews.append(decide_document(road.plane, state, actor, document))
+        return reviews[-1].decision
+
+    clock = road.plane.clock
+    started_ns = clock.monotonic_ns()
+    decision = await carry_out(road, decided)
+    current = road.publication.current
+    version = current.version if current else None
+    workers = await road.publication.spread(version) if version else ()
+    now_ns = clock.monotonic_ns()
+    return json_response(
+        {
+            **plan_values(decision.plan),
+            "remarks": reviews[-1].remarks,
+            "keys": minted_values(decision.minted),
+            "version": version,
+            "workers": [worker_values(view, now_ns) for view in workers],
+            "took_seconds": (now_ns - started_ns) / 1e9,
+        }
+    )
+
+
+@router.get("/export")
+def export(
+    road: Way, owner: Owner = None, form: Annotated[Literal["yaml", "json"], Query(alias="format")] = "yaml"
+) -> Response:
+    """The configuration as a document that applies to the same; references stand for secrets."""
+    if form == "json":
+        return json_response(export_values(road.plane, owner))
+    return Response(export_yaml(road.plane, owner), media_type="application/yaml")
+
+
+@router.get("/schema")
+def schema(road: Way) -> Response:
+    """The JSON Schema of `turnpike.yaml`."""
+    return json_response(document_schema(road.plane.providers))
+
+
+async def _document(request: Request, owner: str | None) -> Document:
+    """The document in the body: as the command line sends it, or plain YAML or JSON."""
+    media_type = media_type_of(request, DOCUMENT_TYPES)
+    if media_type == DOCUMENT_TYPE:
+        sent = await read_json(request, SentDocument)
+        given = given_secrets(sent.secrets, sent.missing)
+        return Document(Source(sent.file, sent.text), _checked_owner(owner or sent.owner or sent.file), given)
+    text = await read_text(request)
+    source = Source(DEFAULT_OWNER, text, "json" if media_type == JSON else "yaml")
+    return Document(source, _checked_owner(owner or DEFAULT_OWNER))
+
+
+def _checked_owner(owner: str) -> str:
+    if not owner.isprintable() or not 0 < len(owner) <= OWNER_MAX_CHARACTERS:
+        raise InvalidRequest(f"an owner is named by 1 to {OWNER_MAX_CHARACTERS} printable characters")
+    if owner in RESERVED_OWNERS:
+        raise InvalidRequest(
+            f"{owner!r} owns what control makes by itself: choose another name for the owner"
+        )
+    return owner

@@ -1,0 +1,134 @@
+"""What comes with a request: the caller, the name in the address, the body within its limit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+from fastapi import Depends, Path, Request
+
+from turnpike.control.permissions import OPERATIONS, Actor, Permission, check_operation
+from turnpike.control.services.carry_out import Road
+from turnpike.control.services.identify import check_node, identify
+from turnpike.domain.errors import (
+    InvalidJson,
+    InvalidRequest,
+    PayloadTooLarge,
+    PermissionDenied,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+
+BODY_MAX_BYTES = 16 * 1024 * 1024
+"""A document with the secrets that it refers to; anything else is far smaller."""
+
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive."""
+
+NAME_MAX_CHARACTERS = 512
+
+JSON = "application/json"
+YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+T = TypeVar("T")
+
+
+def road_of(request: Request) -> Road:
+    """Where the app's changes go."""
+    road: Road = request.app.state.road
+    return road
+
+
+async def admit(request: Request) -> None:
+    """Let the request in, or raise: every route's operation needs a row in the table of permissions."""
+    operation = request.scope["route"].name
+    plane = road_of(request).plane
+    match OPERATIONS.get(operation):
+        case None:
+            raise PermissionDenied(f'"{operation}" has no row in the table of permissions: nobody may')
+        case Permission.PUBLIC:
+            return
+        case Permission.NODE:
+            check_node(plane.seal, _bearer(request))
+        case _:
+            peer = request.client.host if request.client else None
+            actor = await asyncio.to_thread(identify, plane, _bearer(request), peer)
+            check_operation(actor, operation)
+            request.state.actor = actor
+
+
+def _actor_of(request: Request) -> Actor:
+    actor: Actor = request.state.actor
+    return actor
+
+
+def _named(
+    name: Annotated[str, Path(description="The resource's name, percent-encoded where it holds a slash.")],
+) -> str:
+    """The name as it stands encoded in the path (the app routes on the path as it was sent)."""
+    try:
+        decoded = unquote(name, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequest("the name in the address is not UTF-8") from None
+    if not decoded.isprintable() or len(decoded) > NAME_MAX_CHARACTERS:
+        raise InvalidRequest(f"a name has 1 to {NAME_MAX_CHARACTERS} printable characters")
+    return decoded
+
+
+Caller = Annotated[Actor, Depends(_actor_of)]
+Name = Annotated[str, Depends(_named)]
+Way = Annotated[Road, Depends(road_of)]
+
+
+async def read_text(request: Request, max_bytes: int = BODY_MAX_BYTES) -> str:
+    """The body as text. Raises PayloadTooLarge, RequestTimeout, InvalidRequest."""
+    try:
+        return (await read_body(request, max_bytes)).decode()
+    except UnicodeDecodeError as fault:
+        raise InvalidRequest(f"the body is not UTF-8: byte {fault.start} is wrong") from None
+
+
+async def read_json(request: Request, type_: type[T], max_bytes: int = BODY_MAX_BYTES) -> T:
+    """The body as a value of `type_`; no body stands for `{}`. Raises InvalidJson, InvalidRequest."""
+    body = await read_body(request, max_bytes)
+    try:
+        return msgspec.json.decode(body or b"{}", type=type_)
+    except msgspec.ValidationError as fault:
+        raise InvalidRequest(f"the body is not as it should be: {fault}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise InvalidJson(f"the body is not JSON: {fault}") from None
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body, no longer than `max_bytes`."""
+    too_large = PayloadTooLarge(f"the body is larger than {max_bytes} bytes")
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > max_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise RequestTimeout(f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
+    return bytes(body)
+
+
+def media_type_of(request: Request, known: frozenset[str]) -> str:
+    """The body's media type, JSON where none is said. Raises UnsupportedMediaType."""
+    found = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
+    if found not in known:
+        raise UnsupportedMediaType(
+            f"found the content-type {found!r}; one of these is read: {', '.join(sorted(known))}"
+        )
+    return found
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

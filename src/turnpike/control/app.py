@@ -1,0 +1,166 @@
+"""The control plane's application: its routes, what every answer carries, and its life on a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from turnpike.control.api import checks, documents, health, keys, link, pages, resources, status
+from turnpike.control.api.checks import Probe
+from turnpike.control.api.problems import answer_errors
+from turnpike.control.api.requests import admit
+from turnpike.control.plane import Plane
+from turnpike.control.publish import Publication, published_before
+from turnpike.control.services.carry_out import Road
+from turnpike.domain.errors import StoreUnavailable
+
+FOLLOW_SECONDS = 0.5
+"""How often control looks whether another control process on the same store has published."""
+
+STOP_SECONDS = 5
+"""How long answers under way may take once control is told to stop."""
+
+IDLE_CONNECTION_SECONDS = 75
+
+_ROUTERS: Sequence[APIRouter] = (
+    health.router,
+    pages.router,
+    link.router,
+    documents.router,
+    status.router,
+    keys.router,
+    checks.router,
+    resources.router,  # last: its addresses have a kind where others have a word
+)
+
+_ANSWER_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+_log = structlog.get_logger()
+
+
+def make_control(plane: Plane, probe: Probe, version: str = "") -> FastAPI:
+    """The control API on a plane that services.start.start has made ready; publishes what is in store."""
+    app = FastAPI(
+        title="Turnpike control API",
+        description="Configuration, identities, publication and audit. Errors are problem documents (RFC 9457).",
+        version=version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(admit)],
+        generate_unique_id_function=_operation_id,
+        lifespan=_life,
+    )
+    app.state.probe = probe
+    app.state.road = Road(plane, Publication(plane.clock))
+    for router in _ROUTERS:
+        app.include_router(router)
+    answer_errors(app)
+    app.add_middleware(AsSent)
+    return app
+
+
+async def run_control(app: FastAPI, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
+    """Serve the app on bound sockets until `stop` is set; answers under way are finished, within a bound."""
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
+    )
+    server = _Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        ending = tasks.create_task(_end_when_told(server, app, stop))
+        await server.serve(list(listeners))
+        ending.cancel()
+
+
+class AsSent:
+    """Routes on the path as it was sent, so that an encoded slash stays inside its name; answers are not kept."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        raw = scope.get("raw_path")
+        as_sent = {**scope, "path": raw.decode("latin-1")} if raw else scope
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *_ANSWER_HEADERS]}
+            await send(message)
+
+        await self._app(as_sent, receive, send_with_headers)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process that it is part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    road: Road = app.state.road
+    await _publish_stored(road)
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(_follow(road))
+        yield
+        road.publication.stop()
+        following.cancel()
+
+
+async def _end_when_told(server: uvicorn.Server, app: FastAPI, stop: asyncio.Event) -> None:
+    await stop.wait()
+    # Held questions of workers are answered now: they would keep the server from ending.
+    app.state.road.publication.stop()
+    server.should_exit = True
+
+
+async def _follow(road: Road) -> None:
+    """Publish what other control processes put into the same store."""
+    seen = -1
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        try:
+            revision = await asyncio.to_thread(road.plane.store.revision)
+            if revision != seen:
+                async with road.publication.turn:
+                    await _publish_stored(road)
+                seen = revision
+        except StoreUnavailable as fault:
+            _log.warning("store_unavailable", reason=fault.message)
+
+
+async def _publish_stored(road: Road) -> None:
+    """Publish the newest snapshot in store, where it is newer than what is published."""
+    kept = await asyncio.to_thread(road.plane.store.snapshots, 1)
+    current = road.publication.current
+    if kept and (current is None or kept[0].serial > current.serial):
+        road.publication.publish(published_before(kept[0]))
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
