@@ -34,11 +34,19 @@ keys:
 
 @contextlib.contextmanager
 def turnpike(folder: Path, upstreams: Upstreams, cores: Cores) -> Iterator[Gateway]:
+    """Turnpike in front of the fake upstreams, once it has carried a call."""
+    with started(folder, configuration(upstreams), cores) as gateway:
+        latency.check(gateway)
+        yield gateway
+
+
+@contextlib.contextmanager
+def started(folder: Path, document: str, cores: Cores) -> Iterator[Gateway]:
     """Turnpike with its worker on the gateway's core and all else on the load's."""
     folder.mkdir(parents=True)
     port, control_port, key = free_port(), free_port(), f"bench-{secrets.token_urlsafe(24)}"
     config = folder / "turnpike.yaml"
-    config.write_text(configuration(upstreams))
+    config.write_text(document)
     settings = {
         "BENCH_KEY": key,
         "TURNPIKE_HOME": str(folder / "home"),
@@ -56,9 +64,7 @@ def turnpike(folder: Path, upstreams: Upstreams, cores: Cores) -> Iterator[Gatew
         worker = worker_pid(process)
         pin(worker, cores.gateway)
         headers = {"Authorization": f"Bearer {key}"}
-        gateway = Gateway("Turnpike", port, port, headers, headers, [worker], version=__version__)
-        latency.check(gateway)
-        yield gateway
+        yield Gateway("Turnpike", port, port, headers, headers, [worker], version=__version__)
 
 
 def configuration(upstreams: Upstreams) -> str:
