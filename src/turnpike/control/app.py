@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from turnpike.control.api import checks, documents, health, keys, link, pages, resources, status
-from turnpike.control.api.checks import Probe
+from turnpike.control.api.checks import Probe, probe_nobody
 from turnpike.control.api.problems import answer_errors
+from turnpike.control.api.providers import Probe
 from turnpike.control.api.requests import admit
 from turnpike.control.plane import Plane
 from turnpike.control.publish import Publication, published_before
@@ -37,6 +38,7 @@ _ROUTERS: Sequence[APIRouter] = (
     documents.router,
     status.router,
     keys.router,
+    providers.router,
     checks.router,
     resources.router,  # last: its addresses have a kind where others have a word
 )
@@ -50,7 +52,7 @@ _ANSWER_HEADERS = (
 _log = structlog.get_logger()
 
 
-def make_control(plane: Plane, probe: Probe, version: str = "") -> FastAPI:
+def make_control(plane: Plane, version: str = "", probe: Probe = probe_nobody) -> FastAPI:
     """The control API on a plane that services.start.start has made ready; publishes what is in store."""
     app = FastAPI(
         title="Turnpike control API",
@@ -66,6 +68,7 @@ def make_control(plane: Plane, probe: Probe, version: str = "") -> FastAPI:
     )
     app.state.probe = probe
     app.state.road = Road(plane, Publication(plane.clock))
+    app.state.probe = probe
     for router in _ROUTERS:
         app.include_router(router)
     answer_errors(app)

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     EXPORT_RESOURCES = "export resources"
     READ_SNAPSHOT = "read snapshot"
     READ_AUDIT = "read audit"
+    CHECK_PROVIDERS = "check providers"
     CHANGE_RESOURCES = "change resources"
     CHANGE_PLATFORM = "change platform"
     CHANGE_TEAMS = "change teams"
@@ -50,6 +51,7 @@ HOLDERS: Final[Mapping[Permission, frozenset[str]]] = {
     Permission.EXPORT_RESOURCES: frozenset({OWNER, ADMIN, VIEWER, AUDITOR}),
     Permission.READ_SNAPSHOT: frozenset({OWNER, ADMIN, VIEWER, AUDITOR}),
     Permission.READ_AUDIT: frozenset({OWNER, ADMIN, AUDITOR}),
+    Permission.CHECK_PROVIDERS: frozenset({OWNER, ADMIN}),
     Permission.CHANGE_RESOURCES: frozenset({OWNER, ADMIN, TEAM_ADMIN}),
     Permission.CHANGE_PLATFORM: frozenset({OWNER, ADMIN}),
     Permission.CHANGE_TEAMS: frozenset({OWNER, ADMIN}),
@@ -76,7 +78,9 @@ OPERATIONS: Final[Mapping[str, Permission]] = {
     "export": Permission.EXPORT_RESOURCES,
     "rotate_key": Permission.CHANGE_RESOURCES,
     "revoke_key": Permission.CHANGE_RESOURCES,
+    "check_provider": Permission.READ_SNAPSHOT,
     "snapshot": Permission.READ_SNAPSHOT,
+    "check_provider": Permission.CHECK_PROVIDERS,
     "list_events": Permission.READ_AUDIT,
     "verify_events": Permission.READ_AUDIT,
 }

@@ -15,6 +15,12 @@ from turnpike.domain.snapshot import Provider, decode_snapshot
 Probe = Callable[[Provider], object]
 """Asks a provider one harmless question; what comes of it can be shown, and holds no secret."""
 
+
+def probe_nobody(_provider: Provider) -> object:
+    """The probe of a control plane that has no way to its providers."""
+    return {"reach": "odd", "says": "control has no way to ask providers"}
+
+
 router = APIRouter(prefix="/api/v1/providers", tags=["providers"])
 
 

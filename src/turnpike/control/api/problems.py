@@ -114,7 +114,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 
 def _methods_of(request: Request) -> list[str]:
     """What the address takes, over all its routes."""
-    near = (route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    near = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({method for route in near if isinstance(route, Route) for method in route.methods or ()})
 
 
