@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import structlog
 
@@ -19,6 +17,7 @@ from turnpike.adapters.machine.ports import PortTaken, reserve
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.home import opened_seal, prepare_home
+from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.running import Running, note_running
 from turnpike.bootstrap.terminal import StandardStreams
 from turnpike.logs import set_up_logs
@@ -26,8 +25,6 @@ from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 from turnpike.supervisor.role import Role, SupervisedRole
 from turnpike.supervisor.supervise import Supervision, supervise
-
-OPEN_FILES_WANTED: Final = 65_536
 
 _log = structlog.get_logger()
 
@@ -54,14 +51,6 @@ def run_up(found: Configuration) -> int:
         finally:
             note.unlink(missing_ok=True)
             lock.release()
-
-
-def raise_open_files() -> None:
-    """Take as many descriptors as the machine gives: every connection needs one, most systems start at 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_WANTED)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _locked(home: Path) -> HomeLock:

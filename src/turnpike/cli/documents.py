@@ -18,7 +18,6 @@ from turnpike.client import ControlClient, Refused
 
 DOCUMENT_TYPE: Final = "application/vnd.turnpike.document+json"
 DIFFERENCES_STATUS: Final = 3
-SIGNS: Final = {"create": "+", "update": "~", "delete": "-"}
 
 _file = click.option(
     "-f",
@@ -110,6 +109,8 @@ def _send(control: ControlClient, action: str, document: Document) -> Mapping[st
         answer = control.send("POST", f"/api/v1/{action}", document, DOCUMENT_TYPE)
     except Refused as refused:
         lines = [_fault_line(fault) for fault in refused.problem.get("faults") or ()]
+        workers = refused.problem.get("workers") or {}
+        lines += [f"worker {worker} refuses it: {fault}" for worker, fault in workers.items()]
         if not lines:
             raise
         raise Failure("\n".join(lines)) from None
@@ -126,25 +127,10 @@ def _fault_line(fault: Mapping[str, Any]) -> str:
 
 
 def _show_plan(planned: Mapping[str, Any]) -> None:
-    changes = planned["changes"]
-    for change in changes:
-        click.echo(f"{SIGNS[change['action']]} {change['kind']}/{change['name']}")
-        for field in change.get("fields", ()):
-            click.echo(f"    {_field_line(field)}")
-    unchanged = len(planned.get("unchanged", ()))
-    counts = {action: sum(change["action"] == action for change in changes) for action in SIGNS}
-    summary = ", ".join(f"{count} to {action}" for action, count in counts.items() if count)
-    click.echo(f"{summary or 'no differences'} ({unchanged} unchanged)")
-
-
-def _field_line(field: Mapping[str, Any]) -> str:
-    if field.get("secret_changed"):
-        return f"{field['field']}: a new secret"
-    return f"{field['field']}: {_shown(field.get('before'))} -> {_shown(field.get('after'))}"
-
-
-def _shown(value: object) -> str:
-    return "-" if value is None else str(value)
+    for line in planned["lines"]:
+        click.echo(line)
+    for remark in planned["remarks"]:
+        click.echo(f"remark: {_fault_line(remark)}", err=True)
 
 
 def _show_keys(applied: Mapping[str, Any]) -> None:
@@ -156,9 +142,13 @@ def _show_keys(applied: Mapping[str, Any]) -> None:
 def _show_publication(applied: Mapping[str, Any]) -> None:
     if not applied["changes"]:
         return
-    workers = applied.get("workers", ())
-    took = applied.get("took_seconds")
-    if workers:
-        click.echo(f"version {applied['version']}: all {len(workers)} workers run it, after {took:.2f} s")
+    version, workers = applied["version"], applied["workers"]
+    behind = [worker["worker"] for worker in workers if worker["running"] != version]
+    if not workers:
+        click.echo(f"version {version} is stored; no worker is connected")
+    elif behind:
+        click.echo(f"version {version} is published; still without it: {', '.join(behind)}")
     else:
-        click.echo(f"version {applied['version']}: stored; no worker is connected")
+        click.echo(
+            f"version {version}: all {len(workers)} workers run it, after {applied['took_seconds']:.2f} s"
+        )

@@ -119,4 +119,5 @@ def _row(key: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _state(key: dict[str, Any]) -> str:
-    return "revoked" if key.get("revoked_at") else "active"
+    revoked = key.get("revoked") or key["meta"].get("revoked_at")
+    return "revoked" if revoked else "active"

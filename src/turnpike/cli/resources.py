@@ -80,7 +80,9 @@ def audit(found: Configuration, limit: int, kind: str | None, name: str | None, 
 
 def _fields(resource: dict[str, Any]) -> str:
     fields = {
-        name: value for name, value in resource.items() if name != "name" and value not in (None, [], {})
+        name: value
+        for name, value in resource.items()
+        if name not in ("name", "meta") and value not in (None, [], {})
     }
     return msgspec.json.encode(fields).decode()
 

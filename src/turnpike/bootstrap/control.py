@@ -1,0 +1,124 @@
+"""`turnpike control`: store, API and publication in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import uvloop
+
+from turnpike import __version__
+from turnpike.adapters.machine.lock import HomeInUse, HomeLock
+from turnpike.adapters.machine.ports import PortTaken, bind_shared, check_free
+from turnpike.adapters.provider_probe.probe import Probed, probe_provider
+from turnpike.adapters.sql.store import SqlStore, open_sqlite_store
+from turnpike.adapters.system.clock import SystemClock
+from turnpike.adapters.system.randomness import SystemRandomness
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.bootstrap.control_start import start_control
+from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.home import opened_seal, prepare_home
+from turnpike.bootstrap.machine import raise_open_files
+from turnpike.bootstrap.role import run_role
+from turnpike.control.app import make_control
+from turnpike.control.app import run_control as run_control_app
+from turnpike.control.plane import Plane
+from turnpike.domain.errors import StoreUnavailable
+from turnpike.domain.snapshot import Provider
+from turnpike.ports.sealing import Seal
+from turnpike.providers.table import PROVIDERS
+from turnpike.settings import Address, Settings
+from turnpike.supervisor.notices import Announcer, Ready
+
+STORE_NAME: Final = "turnpike.db"
+BACKLOG: Final = 512
+DRAINED_STATUS: Final = 0
+
+
+def run_control(found: Configuration, supervised: bool, starting: bool) -> int:
+    """Serve the control API until SIGTERM or SIGINT; the exit status.
+
+    `starting`: the configuration's file is applied first. Alone, the home is locked against others.
+    """
+
+    def serve(announcer: Announcer) -> int:
+        prepare_home(found.settings.home)
+        with contextlib.ExitStack() as held:
+            if not supervised:
+                held.enter_context(_locked(found.settings))
+            return _serve(found, announcer, starting, supervised)
+
+    return run_role(found, "control", supervised, serve)
+
+
+def _serve(found: Configuration, announcer: Announcer, starting: bool, supervised: bool) -> int:
+    settings = found.settings
+    raise_open_files()
+    seal = opened_seal(settings)
+    plane = Plane(_store(settings), seal, SystemClock(), SystemRandomness(), PROVIDERS)
+    with _listening(settings, shared=supervised) as listener:
+        start_control(plane, found, announcer, starting)
+        address = Address(settings.control_listen.host, listener.getsockname()[1])
+        # From here on the kernel holds connections until they are taken, so that nobody is refused.
+        announcer.announce(Ready(str(address)))
+        uvloop.run(_run(plane, seal, listener))
+    plane.store.close()
+    return DRAINED_STATUS
+
+
+async def _run(plane: Plane, seal: Seal, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = make_control(plane, __version__, lambda provider: probe(provider, seal))
+    await run_control_app(app, [listener], stop)
+
+
+def probe(provider: Provider, seal: Seal) -> Probed:
+    """Ask a provider for its models with its first credential, opened for this alone."""
+    kind = PROVIDERS[provider.kind]
+    if not provider.credentials:
+        return probe_provider(provider, kind.models_path, ())
+    credential = seal.open(provider.credentials[0], "credential").decode()
+    return probe_provider(provider, kind.models_path, kind.credentialed(credential))
+
+
+def _store(settings: Settings) -> SqlStore:
+    try:
+        return open_sqlite_store(settings.home / STORE_NAME)
+    except StoreUnavailable as fault:
+        raise CannotStart(str(fault)) from None
+
+
+@contextlib.contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    try:
+        lock = HomeLock(settings.home)
+    except HomeInUse as fault:
+        raise CannotStart(str(fault)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _listening(settings: Settings, *, shared: bool) -> socket.socket:
+    """The listening socket; beside the supervisor's reservation where the port is shared with it."""
+    host, port = settings.control_listen
+    try:
+        if port and not shared:
+            check_free(host, port)
+        listener = bind_shared(host, port)
+        listener.listen(BACKLOG)
+    except PortTaken as fault:
+        raise CannotStart(
+            f"{fault}: stop it, or choose another address with TURNPIKE_CONTROL_LISTEN"
+        ) from None
+    except OSError as fault:
+        raise CannotStart(f"cannot listen on {settings.control_listen}: {fault.strerror}") from None
+    return listener
