@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -70,16 +70,19 @@ class Outside(msgspec.Struct, frozen=True):
     randomness: Randomness
 
 
-async def run_worker(settings: WorkerSettings, outside: Outside) -> None:
+async def run_worker(
+    settings: WorkerSettings, outside: Outside, listening: Callable[[int], None]
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain; returns when the last call is done or cut.
 
+    `listening` is told the port once connections are taken.
     Raises OSError where the address cannot be listened on or a TLS file not be read.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Worker(settings, outside).run(stop)
+    await Worker(settings, outside).run(stop, listening)
 
 
 class Worker:
@@ -104,7 +107,7 @@ class Worker:
         self._server = Server(router, router.render_error, settings.limits, outside.clock, self._deadlines)
         self._log = structlog.get_logger()
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, listening: Callable[[int], None]) -> None:
         """Serve until `stop` is set, then drain."""
         settings = self._settings
         certificates = Certificates(settings.certificate_file, settings.key_file)
@@ -114,6 +117,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             port = await self._server.listen(group, settings.host, settings.port, certificates.tls)
             self._log.info("worker.listening", slot=settings.slot, host=settings.host, port=port)
+            listening(port)
             following = group.create_task(link.keep())
             reloading = group.create_task(certificates.keep_fresh())
             await stop.wait()
