@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from turnpike.control.api import checks, documents, health, keys, link, pages, resources, status
 from turnpike.control.api.checks import Probe, probe_nobody
 from turnpike.control.api.problems import answer_errors
-from turnpike.control.api.providers import Probe
 from turnpike.control.api.requests import admit
 from turnpike.control.plane import Plane
 from turnpike.control.publish import Publication, published_before
@@ -38,7 +37,6 @@ _ROUTERS: Sequence[APIRouter] = (
     documents.router,
     status.router,
     keys.router,
-    providers.router,
     checks.router,
     resources.router,  # last: its addresses have a kind where others have a word
 )
