@@ -1,0 +1,24 @@
+"""The page on configuration says what is true: its example reads, its faults are the ones given."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.unit.control.documents import faults, read, read_well
+from turnpike.control.plan import relation_faults
+
+PAGE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+EXAMPLE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]
+
+
+def test_the_example_reads() -> None:
+    reading = read_well(EXAMPLE)
+    assert relation_faults(reading, {}, "turnpike.yaml") == ()
+
+
+def test_the_faults_shown_are_the_faults_given() -> None:
+    dangling = EXAMPLE.replace("{provider: openai,", "{provider: opnai,")
+    mistyped = EXAMPLE.replace("models: [fast]", "modles: [fast]")
+    shown = [str(fault) for fault in relation_faults(read(dangling), {}, "turnpike.yaml")] + faults(mistyped)
+    assert all(line in PAGE for line in shown), shown
