@@ -30,7 +30,7 @@ STOP_SECONDS = 5
 
 IDLE_CONNECTION_SECONDS = 75
 
-_ROUTERS: Sequence[APIRouter] = (
+ROUTERS: Sequence[APIRouter] = (
     health.router,
     pages.router,
     link.router,
@@ -40,6 +40,7 @@ _ROUTERS: Sequence[APIRouter] = (
     checks.router,
     resources.router,  # last: its addresses have a kind where others have a word
 )
+"""Every route that there is."""
 
 _ANSWER_HEADERS = (
     (b"cache-control", b"no-store"),
@@ -64,12 +65,11 @@ def make_control(plane: Plane, version: str = "", probe: Probe = probe_nobody) -
         generate_unique_id_function=_operation_id,
         lifespan=_life,
     )
-    app.state.probe = probe
     app.state.road = Road(plane, Publication(plane.clock))
     app.state.probe = probe
-    for router in _ROUTERS:
+    for router in ROUTERS:
         app.include_router(router)
-    answer_errors(app)
+    answer_errors(app, [route for router in ROUTERS for route in router.routes])
     app.add_middleware(AsSent)
     return app
 

@@ -78,7 +78,6 @@ OPERATIONS: Final[Mapping[str, Permission]] = {
     "export": Permission.EXPORT_RESOURCES,
     "rotate_key": Permission.CHANGE_RESOURCES,
     "revoke_key": Permission.CHANGE_RESOURCES,
-    "check_provider": Permission.READ_SNAPSHOT,
     "snapshot": Permission.READ_SNAPSHOT,
     "check_provider": Permission.CHECK_PROVIDERS,
     "list_events": Permission.READ_AUDIT,

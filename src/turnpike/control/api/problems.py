@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from turnpike.domain.errors import (
     FaultyDocument,
@@ -33,8 +33,9 @@ _log = structlog.get_logger()
 Answering = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
-def answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     """Give every error of the app its problem document; a fault of our own shows nothing of itself."""
+    app.state.routes = routes
     rows: Mapping[type[Exception], Answering] = {
         TurnpikeError: _answer_turnpike_error,
         RequestValidationError: _answer_bad_parameter,
@@ -114,7 +115,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 
 def _methods_of(request: Request) -> list[str]:
     """What the address takes, over all its routes."""
-    near = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    near = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({method for route in near if isinstance(route, Route) for method in route.methods or ()})
 
 
