@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -133,12 +132,13 @@ class Number(msgspec.Struct, frozen=True):
 
     def read(self, node: Node, path: Path, reader: Reader) -> Any:
         value = node.value if isinstance(node, Scalar) else None
-        types = int if self.whole else int | float
-        is_number = isinstance(value, types) and not isinstance(value, bool)
-        if is_number and not math.isnan(value) and self.least <= value <= self.most:  # type: ignore[arg-type,operator]
+        if isinstance(value, int | float) and not isinstance(value, bool) and self._fits(value):
             return value
         reader.fault(node.place, path, f"found {described(node)}; {self.title} must stand here")
         return BAD
+
+    def _fits(self, value: float) -> bool:
+        return (isinstance(value, int) or not self.whole) and self.least <= value <= self.most
 
     def schema(self, providers: ProviderKinds) -> Schema:
         return {"type": "integer" if self.whole else "number", "minimum": self.least, "maximum": self.most}
