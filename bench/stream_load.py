@@ -152,18 +152,21 @@ class StreamLoad:
             server.close()
 
     async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + OPEN_SECONDS
-        host = f"127.0.0.1:{self._plan.port}"
-        on_data = {"relay": self._relay, "bulk": self._count, "paced": self._stamp, "first": self._first}
+        deadline = asyncio.get_running_loop().time() + OPEN_SECONDS
         for index in range(self._plan.streams):
-            request = post(self._plan.path, host, self._plan.headers, stream_body(self._plan.model, index))
-            reader = Reader(index, request, on_data[self._plan.mode], self._refused)
-            await loop.create_connection(lambda made=reader: made, "127.0.0.1", self._plan.port)  # type: ignore[misc]
-            self._readers.append(reader)
+            self._readers.append(await self._reader(index))
             if index % OPEN_BATCH == OPEN_BATCH - 1:
                 await self._answered(index + 1, deadline)
         await self._answered(self._plan.streams, deadline)
+
+    async def _reader(self, index: int) -> Reader:
+        host = f"127.0.0.1:{self._plan.port}"
+        request = post(self._plan.path, host, self._plan.headers, stream_body(self._plan.model, index))
+        on_data = {"relay": self._relay, "bulk": self._count, "paced": self._stamp, "first": self._first}
+        reader = Reader(index, request, on_data[self._plan.mode], self._refused)
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: reader, "127.0.0.1", self._plan.port)
+        return reader
 
     async def _answered(self, count: int, deadline: float) -> None:
         loop = asyncio.get_running_loop()

@@ -54,6 +54,7 @@ def started(folder: Path, document: str, cores: Cores) -> Iterator[Gateway]:
         "TURNPIKE_GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "TURNPIKE_CONTROL_LISTEN": f"127.0.0.1:{control_port}",
         "TURNPIKE_LOG_LEVEL": "warning",
+        "TURNPIKE_DRAIN_SECONDS": "3",
     }
     command = [sys.executable, "-m", "turnpike", "up", "--config", str(config)]
     with child(command, folder / "out.log", cores.load, settings) as process:
