@@ -54,10 +54,9 @@ def _check_signatures(index: int, message: Object) -> None:
 
 
 def _check_tool_results(messages: list[Object]) -> None:
-    """Each use of a tool must have its result in the next message, and no result comes from nowhere."""
+    """Each use of a tool must have its result in the next turn, and no result comes from nowhere."""
     used: list[str] = []
-    for index, message in enumerate([*messages, {"role": "user", "content": []}]):
-        blocks = objects_of(message["content"])
+    for index, _, blocks in _turns(messages):
         results = [block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"]
         missing = [name for name in used if name not in results]
         if missing:
@@ -67,12 +66,22 @@ def _check_tool_results(messages: list[Object]) -> None:
                 f"after: {', '.join(missing)}. Each `tool_use` block must have a corresponding `tool_result` "
                 "block in the next message.",
             )
-        for place, block in enumerate(blocks):
-            if block.get("type") == "tool_result" and block.get("tool_use_id") not in used:
+        for name in results:
+            if name not in used:
                 raise Refused(
                     400,
-                    f"messages.{index}.content.{place}: unexpected `tool_use_id` found in `tool_result` "
-                    f"blocks: {block.get('tool_use_id')}. Each `tool_result` block must have a corresponding "
-                    "`tool_use` block in the previous message.",
+                    f"messages.{index}: unexpected `tool_use_id` found in `tool_result` blocks: {name}. Each "
+                    "`tool_result` block must have a corresponding `tool_use` block in the previous message.",
                 )
         used = [str(block.get("id")) for block in blocks if block.get("type") == "tool_use"]
+
+
+def _turns(messages: list[Object]) -> list[tuple[int, str, list[Object]]]:
+    """Index, role and blocks of each turn: messages of one role in a row are one. An empty one ends them."""
+    turns: list[tuple[int, str, list[Object]]] = []
+    for index, message in enumerate(messages):
+        if turns and turns[-1][1] == message["role"]:
+            turns[-1][2].extend(objects_of(message["content"]))
+        else:
+            turns.append((index, message["role"], objects_of(message["content"])))
+    return [*turns, (len(messages), "", [])]

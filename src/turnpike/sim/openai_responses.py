@@ -11,7 +11,7 @@ from turnpike.sim.inquiry import Inquiry, charge_for
 from turnpike.sim.openai_checks import read_body
 from turnpike.sim.openai_responses_input import input_items, read_response_request
 from turnpike.sim.openai_responses_stream import response_events
-from turnpike.sim.openai_stored import ResponseStore, Stored
+from turnpike.sim.openai_stored import ResponseStore, Stored, billed
 from turnpike.sim.plan import Answer
 from turnpike.sim.read import Object, objects_of
 from turnpike.sim.seals import seal
@@ -48,7 +48,7 @@ def make_response(inquiry: Inquiry, store: ResponseStore) -> Made:
     if streams:
         answer: Answer = inquiry.streamed(events, charge)
     else:
-        answer = inquiry.whole(msgspec.json.encode(waiting if background else value), charge)
+        answer = inquiry.whole(msgspec.json.encode(waiting if background else billed(value)), charge)
     return Made(answer, kept if background or body.get("store") is not False else None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnpike.sim.catalogue import Model
 from turnpike.sim.conversation import Asked, Tool
 from turnpike.sim.counting import count_input
 from turnpike.sim.inquiry import Inquiry
@@ -18,7 +19,7 @@ TOKENS_PER_MESSAGE = 3
 
 def read_response_request(inquiry: Inquiry, body: Object, store: ResponseStore) -> Asked:
     """What the request asks for; raises Refused as the provider would."""
-    model = inquiry.openai_model(body.get("model"), "chat")
+    model = _model(inquiry, body)
     if body.get("input") is None:
         raise missing_parameter("input")
     check_range(body, "temperature", 2)
@@ -26,7 +27,8 @@ def read_response_request(inquiry: Inquiry, body: Object, store: ResponseStore) 
     items = _items(body["input"])
     previous = _previous(body, store)
     _check_sealed(items)
-    _check_tool_results(items, previous)
+    if body.get("conversation") is None:
+        _check_tool_results(items, previous)
     tools = _tools(body)
     counted = count_input([items, body.get("instructions") or "", body.get("tools", [])])
     return Asked(
@@ -41,6 +43,17 @@ def read_response_request(inquiry: Inquiry, body: Object, store: ResponseStore) 
         reasoning=_reasons(body.get("reasoning")),
         max_output_tokens=count_of(body.get("max_output_tokens")),
     )
+
+
+def _model(inquiry: Inquiry, body: Object) -> Model:
+    """The model; this surface has its own words, and status, for one that it does not know."""
+    try:
+        return inquiry.openai_model(body.get("model"), "chat")
+    except Refused as refused:
+        if refused.code != "model_not_found":
+            raise
+        message = f"The requested model '{body['model']}' does not exist."
+        raise Refused(400, message, code="model_not_found", param="model") from None
 
 
 def input_items(inquiry: Inquiry, body: Object) -> list[Object]:
@@ -96,9 +109,10 @@ def _check_sealed(items: list[Object]) -> None:
 def _check_tool_results(items: list[Object], previous: Stored | None) -> None:
     known = [*(previous.value["output"] if previous else []), *items]
     called = [item.get("call_id") for item in known if item.get("type") == "function_call"]
+    callable_ids = [item.get("call_id") for item in known if str(item.get("type")).endswith("_call")]
     answered = [item.get("call_id") for item in items if item.get("type") == "function_call_output"]
     for name in answered:
-        if name not in called:
+        if name not in callable_ids:
             raise Refused(
                 400, f"No tool call found for function call output with call_id {name}.", param="input"
             )

@@ -32,7 +32,12 @@ class Stored(msgspec.Struct, frozen=True):
         """The response as a caller sees it at that moment."""
         if self.cancelled:
             return {**self.waiting, "status": "cancelled"}
-        return self.value if now_ns >= self.ready_ns else self.waiting
+        return billed(self.value) if now_ns >= self.ready_ns else self.waiting
+
+
+def billed(value: Object) -> Object:
+    """A finished response as a body of its own shows it; the one inside an event does not say who pays."""
+    return {**value, "billing": {"payer": "developer"}}
 
 
 class ResponseStore:

@@ -17,8 +17,11 @@ CALLED = {
     "content": None,
     "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
 }
-USED = {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}]}
-RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_2", "content": "x"}]}
+USED: Any = {
+    "role": "assistant",
+    "content": [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}],
+}
+RESULT: Any = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_2", "content": "x"}]}
 
 
 def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
         ("/v1/chat/completions", {**CHAT, "messages": [USER, CALLED, USER]}, 400, None),
         ("/v1/chat/completions", {**CHAT, "messages": [{"role": "tool", "tool_call_id": "c"}]}, 400, None),
         ("/v1/responses", {"model": GPT}, 400, "missing_required_parameter"),
+        ("/v1/responses", {"model": "gpt-0", "input": "x"}, 400, "model_not_found"),
         ("/v1/responses", {"model": GPT, "input": "x", "temperature": 3}, 400, "decimal_above_max_value"),
         (
             "/v1/responses",
@@ -159,3 +163,10 @@ def test_more_models_can_be_known() -> None:
     assert stage.message(more={"model": "my-model"}).status == 200
     assert stage.chat(more={"model": "sim-anything"}).status == 200
     assert Stage(SimSettings(models=("*",))).chat(more={"model": "gpt-0"}).status == 200
+
+
+def test_tools_used_in_two_answers_in_a_row_are_one_turn() -> None:
+    again = {"role": "assistant", "content": [{**USED["content"][0], "id": "toolu_2"}]}
+    both = [{**RESULT["content"][0], "tool_use_id": name} for name in ("toolu_1", "toolu_2")]
+    messages = [USER, USED, again, {"role": "user", "content": both}]
+    assert Stage().message(more={"messages": messages}).status == 200
