@@ -80,6 +80,9 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     reading = proposal.reading
     refuse_faults(reading.faults)
     everything = standing_of(state)
+    if proposal.focus is not None:
+        # First of all: why something cannot be changed is told only to those who may change it.
+        _check_right(actor, proposal.focus, everything, everything)
     standing = _focused(everything, proposal)
     settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
     refuse_faults((*relation_faults(reading, standing, proposal.owner), *settlement.faults))
@@ -141,10 +144,14 @@ def _focused(standing: Standing, proposal: Proposal) -> Standing:
 
 def _check_rights(actor: Actor, plan: Plan, before: Standing, after: Standing) -> None:
     for change in plan.changes:
-        sides = [(held.resource, side) for side in (before, after) if (held := side.get(change.id))]
-        teams = {team_of(resource, side) for resource, side in sides}
-        rights = [rights_of(resource, side) for resource, side in sides]
-        check_change(actor, change.id, teams, rights)
+        _check_right(actor, change.id, before, after)
+
+
+def _check_right(actor: Actor, id_: ResourceId, before: Standing, after: Standing) -> None:
+    sides = [(held.resource, side) for side in (before, after) if (held := side.get(id_))]
+    teams = {team_of(resource, side) for resource, side in sides}
+    rights = [rights_of(resource, side) for resource, side in sides]
+    check_change(actor, id_, teams, rights)
 
 
 def _addresses(settled: Iterable[Fresh | Kept]) -> Iterable[SecretAddress]:
