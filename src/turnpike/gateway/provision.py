@@ -52,9 +52,10 @@ class Provisioner:
         pools: dict[str, Pool] = {}
         try:
             for provider in snapshot.providers:
-                pool = _kept_pool(provider, current) or self._new_pool(provider)
+                opened = self._opened(provider)
+                pool = _kept_pool(provider, current) or self._new_pool(opened)
                 pools[provider.name] = pool
-                uplinks[provider.name] = self._uplink(provider, pool)
+                uplinks[provider.name] = self._uplink(opened, pool)
             catalogue = Catalogue(snapshot.models, uplinks)
         except KeyError as unknown:
             raise Unprovisionable(f"no provider {unknown} is among those published") from unknown
@@ -65,6 +66,13 @@ class Provisioner:
         for name, pool in old.pools.items():
             if new.pools.get(name) is not pool:
                 pool.close()
+
+    def _opened(self, provider: Provider) -> Provider:
+        """The provider with its secret headers and its secret proxy among the plain ones; never kept."""
+        secret = tuple((name, self._open(provider, sealed)) for name, sealed in provider.sealed_headers)
+        sealed_proxy = provider.sealed_proxy
+        proxy = provider.proxy if sealed_proxy is None else self._open(provider, sealed_proxy)
+        return msgspec.structs.replace(provider, headers=(*provider.headers, *secret), proxy=proxy)
 
     def _new_pool(self, provider: Provider) -> Pool:
         try:
@@ -107,7 +115,7 @@ class Provisioner:
             return self._seal.open(sealed, CREDENTIAL_PURPOSE).decode()
         except ValueError as fault:
             raise Unprovisionable(
-                f"provider {provider.name!r}: its credential was sealed under another master key"
+                f"provider {provider.name!r}: its secrets were sealed under another master key"
             ) from fault
 
 
@@ -121,8 +129,8 @@ def _kept_pool(provider: Provider, current: Serving | None) -> Pool | None:
     return None
 
 
-def _way(provider: Provider) -> tuple[str, str | None, Tls | None]:
-    return provider.base_url, provider.proxy, provider.tls
+def _way(provider: Provider) -> tuple[str, str | None, bytes | None, Tls | None]:
+    return provider.base_url, provider.proxy, provider.sealed_proxy, provider.tls
 
 
 def _fixed_head(

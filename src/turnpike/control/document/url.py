@@ -25,11 +25,12 @@ def url_complaint(text: str) -> str | None:
 
 def proxy_complaint(text: str) -> str | None:
     """What is wrong with a proxy's URL, which may hold a user and password."""
+    if text.startswith("https://"):
+        return "a proxy is spoken to in plain HTTP: its URL begins with http:// (calls through it are TLS all the way)"
     said = _url_form_complaint(text)
     if said:
         return said
-    url = urlsplit(text)
-    if url.path.strip("/") or "?" in text or "#" in text:
+    if urlsplit(text).path.strip("/") or "?" in text or "#" in text:
         return "a proxy's URL ends after its port"
     return None
 

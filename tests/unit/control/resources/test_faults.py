@@ -154,6 +154,7 @@ def test_a_flood_of_faults_is_bounded() -> None:
         ),
         (PROVIDER % "tls: {ca: a}", "providers[0].tls.ca: no field"),
         (PROVIDER % "proxy: 'socks5://x'", "begins with http:// or https://"),
+        (PROVIDER % "proxy: 'https://hunter2@x'", "its URL begins with http://"),
         (PROVIDER % "proxy: 'http://x/path'", "ends after its port"),
     ],
 )
