@@ -129,7 +129,9 @@ def _port(role: str, address: Address, settings: Settings, running: Running | No
     try:
         check_free(*address)
     except PortTaken as fault:
-        return Port(role, variable, str(address), ours=False, fault=str(fault))
+        # Control that runs alone holds the home itself.
+        ours = fault.holder is not None and fault.holder.pid == holder_of(settings.home)
+        return Port(role, variable, str(address), ours, fault=str(fault))
     except OSError as fault:
         return Port(role, variable, str(address), ours=False, fault=fault.strerror or str(fault))
     return Port(role, variable, str(address), ours=False, fault=None)

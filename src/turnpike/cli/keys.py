@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from turnpike.bootstrap.access import control_client
 from turnpike.bootstrap.configuration import Configuration
+from turnpike.cli.failure import Failure
 from turnpike.cli.options import CLIENT_SETTINGS, with_settings
 from turnpike.cli.output import write_json, write_table
-from turnpike.client import quoted
+from turnpike.client import Refused, quoted
+
+EXISTS_STATUS: Final = 412
+"""What a precondition that fails answers (RFC 9110, 15.5.13): here, that there be no such key."""
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -48,7 +52,13 @@ def create(
     if models:
         given["models"] = list(models)
     control = control_client(found)
-    made = control.send("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True).json()
+    try:
+        made = control.send("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True).json()
+    except Refused as refused:
+        if refused.status == EXISTS_STATUS:
+            message = f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
+            raise Failure(message) from None
+        raise
     _show_secret(made, name, as_json)
 
 

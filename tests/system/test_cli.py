@@ -1,0 +1,192 @@
+"""System: the commands against a real control plane."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.system.running import Process, an_environment, run_command, status_of
+
+DOCUMENT = """\
+providers:
+  - {name: local, kind: openai-compatible, base_url: "http://127.0.0.1:9/v1", credential: "${env:LOCAL_KEY}"}
+models:
+  - {name: fast, targets: [{provider: local, model: small}]}
+teams:
+  - {name: research, models: [fast]}
+keys:
+  - {name: app, team: research}
+"""
+
+
+class Desk:
+    """A folder with a control plane running on its home, and commands run in it."""
+
+    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        self.folder = folder
+        self.environ = environ
+
+    def run(self, *arguments: str, **variables: str) -> CompletedProcess[str]:
+        return run_command(arguments, {**self.environ, **variables}, self.folder)
+
+    def value(self, *arguments: str) -> object:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def write(self, text: str) -> None:
+        (self.folder / "turnpike.yaml").write_text(text)
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    environ = an_environment(folder / "home", TURNPIKE_CONTROL_LISTEN=listen, LOCAL_KEY="sk-local-canary")
+    with Process(["control"], environ, folder) as process:
+        process.wait_for_words("listens on")
+        yield Desk(folder, environ)
+
+
+def column(items: object, field: str) -> list[str]:
+    assert isinstance(items, Sequence)
+    return [item[field] for item in items]
+
+
+def test_a_document_is_planned_applied_and_exported(control: Desk) -> None:
+    control.write(DOCUMENT)
+    planned = control.run("plan")
+    assert planned.returncode == 3
+    assert "+ providers/local" in planned.stdout
+
+    applied = control.run("apply")
+    assert applied.returncode == 0, applied.stderr
+    assert re.search(r"key app \(shown once\): tpk_\w{38}", applied.stdout)
+    assert "version " in applied.stdout
+    assert "sk-local-canary" not in applied.stdout + applied.stderr
+
+    again = control.run("plan")
+    assert again.returncode == 0
+    assert "0 to create" in again.stdout
+
+    exported = control.run("export").stdout
+    assert "${env:LOCAL_KEY}" in exported
+    assert "sk-local-canary" not in exported
+
+    control.write(
+        DOCUMENT.replace("  - {name: fast, targets: [{provider: local, model: small}]}\n", "").replace(
+            "models: [fast]}", "description: none}"
+        )
+    )
+    shorter = control.run("plan")
+    assert shorter.returncode == 3
+    assert "- models/fast" in shorter.stdout
+
+
+def test_what_is_applied_by_another_owner_stays(control: Desk) -> None:
+    control.write("teams: [{name: one}]")
+    assert control.run("apply", "--owner", "first").returncode == 0
+    control.write("teams: [{name: two}]")
+    assert control.run("apply", "--owner", "second").returncode == 0
+    assert {"one", "two"} <= set(column(control.value("get", "teams"), "name"))
+
+
+def test_a_fault_is_shown_with_its_place_and_status_1(control: Desk) -> None:
+    control.write("models:\n  - {name: m, targets: [{provider: lokal, model: x}]}\n")
+    for command in ("plan", "apply"):
+        refused = control.run(command)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("turnpike: turnpike.yaml:2:")
+        assert "models[0].targets[0].provider" in refused.stderr
+
+
+def test_a_reference_without_a_value_is_a_fault_that_names_it(control: Desk) -> None:
+    control.write('providers: [{name: q, kind: openai, credential: "${env:NOT_SET_ANYWHERE}"}]')
+    refused = control.run("apply", "--owner", "unset")
+    assert refused.returncode == 1
+    assert "NOT_SET_ANYWHERE" in refused.stderr
+
+
+def test_a_key_is_made_shown_once_rotated_and_revoked(control: Desk) -> None:
+    made = control.run("keys", "create", "robot", "--role", "viewer")
+    assert made.returncode == 0, made.stderr
+    first = made.stdout.strip()
+    assert re.fullmatch(r"tpk_\w{38}", first)
+    assert control.run("models", TURNPIKE_ADMIN_KEY=first).returncode == 0
+
+    taken = control.run("keys", "create", "robot", "--role", "viewer")
+    assert taken.returncode == 1
+    assert 'there is a key "robot" already' in taken.stderr
+
+    second = control.run("keys", "rotate", "robot").stdout.strip()
+    assert second != first
+    assert control.run("models", TURNPIKE_ADMIN_KEY=first).returncode == 1
+    assert control.run("models", TURNPIKE_ADMIN_KEY=second).returncode == 0
+
+    assert control.run("keys", "revoke", "robot").returncode == 0
+    refused = control.run("models", TURNPIKE_ADMIN_KEY=second)
+    assert refused.returncode == 1
+    assert "revoked_key" in refused.stderr
+    listed = control.run("keys", "list").stdout
+    assert re.search(r"robot .*revoked", listed)
+    assert first not in listed
+
+
+def test_every_change_is_in_the_audit_trail(control: Desk) -> None:
+    control.run("keys", "create", "audited", "--role", "viewer")
+    (event,) = control.value("audit", "--kind", "keys", "--name", "audited")  # type: ignore[misc]
+    assert (event["actor"], event["action"]) == ("local", "create")
+
+
+def test_a_wrong_key_is_refused_in_one_line(control: Desk) -> None:
+    refused = control.run("models", TURNPIKE_ADMIN_KEY="tpk_mistyped")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("turnpike: ")
+    assert "TURNPIKE_ADMIN_KEY" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_control_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path) -> None:
+    environ = an_environment(tmp_path, TURNPIKE_CONTROL_URL="http://127.0.0.1:9")
+    refused = run_command(["models"], environ, tmp_path)
+    assert refused.returncode == 1
+    assert "http://127.0.0.1:9 cannot be reached (connection refused)" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_setting_that_cannot_be_used_is_wrong_usage(tmp_path: Path) -> None:
+    refused = run_command(["settings"], an_environment(tmp_path, TURNPIKE_WORKERS="many"), tmp_path)
+    assert refused.returncode == 2
+    assert 'TURNPIKE_WORKERS: found "many"; allowed: a whole number from 1 to 256' in refused.stderr
+
+
+def test_settings_say_where_each_value_came_from_and_hide_secrets(tmp_path: Path) -> None:
+    environ = an_environment(tmp_path, TURNPIKE_ADMIN_KEY="canary-canary-canary")
+    shown = run_command(["settings", "--json", "--workers", "3"], environ, tmp_path)
+    settings = {row["name"]: row for row in json.loads(shown.stdout)}
+    assert (settings["TURNPIKE_WORKERS"]["value"], settings["TURNPIKE_WORKERS"]["from"]) == ("3", "flag")
+    assert settings["TURNPIKE_HOME"]["from"] == "environment"
+    assert settings["TURNPIKE_ADMIN_KEY"]["set"] is True
+    assert "canary" not in shown.stdout
+
+
+def test_control_alone_holds_its_home_and_ends_with_status_0(tmp_path: Path) -> None:
+    environ = an_environment(tmp_path / "home")
+    with Process(["control"], environ, tmp_path) as control:
+        url = control.wait_for_words("listens on").split()[-1]
+        assert status_of(url + "/readyz") == 200
+        second = run_command(["control"], environ, tmp_path)
+        assert second.returncode == 1
+        assert f"in use by process {control.pid}" in second.stderr
+    assert control.ended() == 0
+
+
+def test_the_version_comes_at_once(tmp_path: Path) -> None:
+    shown = run_command(["version"], an_environment(tmp_path), tmp_path)
+    assert shown.stdout.startswith("turnpike ")

@@ -1,0 +1,125 @@
+"""System: the doctor on real machines, ailing and healthy."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.system.running import Process, an_environment, run_command
+
+GOOD_KEY = "sk-good"
+
+
+class Vendor(BaseHTTPRequestHandler):
+    """A provider that lists its models to the right key only."""
+
+    def do_GET(self) -> None:
+        right = self.headers.get("authorization") == f"Bearer {GOOD_KEY}"
+        body = b'{"object": "list", "data": []}' if right else b'{"error": {"message": "no"}}'
+        self.send_response(200 if right else 401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def vendor() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Vendor) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        server.shutdown()
+
+
+def examined(environ: dict[str, str], folder: Path) -> tuple[int, dict[str, dict[str, str]]]:
+    """The doctor's exit status and its findings by check."""
+    shown = run_command(["doctor", "--json"], environ, folder)
+    return shown.returncode, {finding["check"]: finding for finding in json.loads(shown.stdout)}
+
+
+def test_a_machine_without_a_provider_is_told_how_to_get_one(tmp_path: Path) -> None:
+    status, findings = examined(an_environment(tmp_path / "home"), tmp_path)
+    assert status == 1
+    assert findings["providers"]["state"] == "wrong"
+    assert "OPENAI_API_KEY" in findings["providers"]["mend"]
+    assert [check for check, finding in findings.items() if finding["state"] == "wrong"] == ["providers"]
+
+
+def test_a_machine_that_is_ready_to_start_has_nothing_wrong(tmp_path: Path) -> None:
+    status, findings = examined(an_environment(tmp_path / "home", OPENAI_API_KEY="sk-x"), tmp_path)
+    assert status == 0
+    assert findings["providers"]["state"] == "fine"
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_port_that_is_taken_is_named_with_who_has_it(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        status, findings = examined(
+            an_environment(tmp_path / "home", OPENAI_API_KEY="sk-x", TURNPIKE_CONTROL_LISTEN=taken), tmp_path
+        )
+    assert status == 1
+    assert findings["control port"]["state"] == "wrong"
+    assert "is taken by process" in findings["control port"]["says"]
+    assert "TURNPIKE_CONTROL_LISTEN" in findings["control port"]["mend"]
+
+
+def test_a_home_that_cannot_be_made_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, findings = examined(an_environment(tmp_path / "file" / "home"), tmp_path)
+    assert status == 1
+    assert findings["home"]["state"] == "wrong"
+
+
+def test_faults_of_the_document_are_found_before_the_start(tmp_path: Path) -> None:
+    (tmp_path / "turnpike.yaml").write_text("providers: [{name: a, knid: openai}]")
+    status, findings = examined(an_environment(tmp_path / "home"), tmp_path)
+    assert status == 1
+    assert "knid" in findings["configuration"]["says"]
+
+
+def test_a_misspelt_setting_is_mentioned(tmp_path: Path) -> None:
+    _, findings = examined(an_environment(tmp_path / "home", TURNPIKE_WORKER="2"), tmp_path)
+    assert "TURNPIKE_WORKER is set" in findings["settings"]["says"]
+
+
+def test_a_running_turnpike_and_the_keys_of_its_providers_are_examined(tmp_path: Path, vendor: str) -> None:
+    (tmp_path / "turnpike.yaml").write_text(
+        "providers:\n"
+        f'  - {{name: right, kind: openai-compatible, base_url: "{vendor}", credential: {GOOD_KEY}}}\n'
+        f'  - {{name: wrong, kind: openai-compatible, base_url: "{vendor}", credential: sk-canary-bad}}\n'
+        '  - {name: gone, kind: openai-compatible, base_url: "http://127.0.0.1:9/v1"}\n'
+    )
+    environ = an_environment(tmp_path / "home")
+    with Process(["up"], environ, tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+        status, findings = examined(environ, tmp_path)
+        states = {check: finding["state"] for check, finding in findings.items()}
+        assert status == 1
+        assert {check for check, state in states.items() if state == "wrong"} == {
+            "provider wrong",
+            "provider gone",
+        }
+        assert "refuses the credential" in findings["provider wrong"]["says"]
+        assert states["gateway"] == states["control"] == states["snapshot"] == states["clock"] == "fine"
+        assert "canary" not in json.dumps(findings)
+
+
+def test_a_master_key_that_does_not_open_the_home_is_wrong(tmp_path: Path, vendor: str) -> None:
+    environ = an_environment(tmp_path / "home", OPENAI_API_KEY="sk-x")
+    with Process(["up"], environ, tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+    status, findings = examined({**environ, "TURNPIKE_MASTER_KEY": "cd" * 32}, tmp_path)
+    assert status == 1
+    assert findings["master key"]["state"] == "wrong"
