@@ -78,14 +78,14 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Decision:
     """What the proposal makes of the state. Raises FaultyDocument, PermissionDenied."""
     reading = proposal.reading
-    refuse_faults(reading.faults)
     everything = standing_of(state)
     if proposal.focus is not None:
         # First of all: why something cannot be changed is told only to those who may change it.
         _check_right(actor, proposal.focus, everything, everything)
     standing = _focused(everything, proposal)
     settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
-    refuse_faults((*relation_faults(reading, standing, proposal.owner), *settlement.faults))
+    relations = relation_faults(reading, standing, proposal.owner)
+    refuse_faults((*reading.faults, *relations, *settlement.faults))
     settled = (*settlement.settled, *proposal.fresh)
     secrets = settled_secrets(plane, state, settled)
     plan = make_plan(reading, standing, proposal.owner, secrets.changed)
