@@ -15,9 +15,9 @@ import structlog
 
 from turnpike.domain.errors import TurnpikeError
 from turnpike.domain.snapshot import Snapshot, decode_snapshot
-from turnpike.gateway.gate import Gate
 from turnpike.gateway.last_good import LastGood
-from turnpike.gateway.provision import Provisioner, Serving, Unprovisionable
+from turnpike.gateway.provision import Serving, Unprovisionable
+from turnpike.gateway.swap import Swap
 from turnpike.ports.upstream import Answer, Channel, Patience, Unreached
 
 LINK_PATH: Final = "/internal/v1/link"
@@ -52,15 +52,13 @@ class Link:
         self,
         channel: Channel,
         head: bytes,
-        gate: Gate,
-        provisioner: Provisioner,
+        swap: Swap,
         last_good: LastGood,
         who: tuple[str, int],
     ) -> None:
         self._channel = channel
         self._head = head
-        self._gate = gate
-        self._provisioner = provisioner
+        self._swap = swap
         self._last_good = last_good
         self._who = who
         self._held: Serving | None = None
@@ -75,7 +73,7 @@ class Link:
                 await self._poll()
         except (TimeoutError, TurnpikeError, Unreached, ValueError) as fault:
             self._log.warning("link.away", reason=str(fault) or "no answer in time")
-        if self._gate.serving is None:
+        if self._swap.running is None:
             await self._serve_last_good()
 
     async def keep(self) -> None:
@@ -118,13 +116,12 @@ class Link:
         return await self._channel.send(self._head, self._report(), patience)
 
     def _report(self) -> bytes:
-        serving, held, refused = self._gate.serving, self._held, self._refused
-        state = "draining" if self._gate.draining else "ready" if serving else "starting"
+        held, refused = self._held, self._refused
         report = Report(
             worker=self._who[0],
             pid=self._who[1],
-            state=state,
-            running=serving.snapshot.version if serving else None,
+            state=self._swap.state,
+            running=self._swap.running,
             offered=held.snapshot.version if held else None,
             refused=refused[0] if refused else None,
             fault=refused[1] if refused else None,
@@ -142,7 +139,7 @@ class Link:
     def _provision(self, snapshot: Snapshot) -> Serving | None:
         """The snapshot ready to serve; None, and control is told why, where it cannot be."""
         try:
-            return self._provisioner.provision(snapshot, self._gate.serving)
+            return self._swap.provision(snapshot)
         except Unprovisionable as fault:
             self._refuse(snapshot.version, fault)
             return None
@@ -157,7 +154,7 @@ class Link:
             held = self._read_and_provision(version, body)
         if held is not None:
             self._refused = None
-            self._swap(held)
+            self._take_up(held)
             await self._last_good.keep(held.snapshot)
 
     async def _serve_last_good(self) -> None:
@@ -166,11 +163,9 @@ class Link:
             return
         serving = self._provision(snapshot)
         if serving is not None:
-            self._swap(serving)
+            self._take_up(serving)
             self._log.warning("snapshot.last_good", version=snapshot.version)
 
-    def _swap(self, serving: Serving) -> None:
-        old, self._gate.serving = self._gate.serving, serving
-        if old is not None:
-            self._provisioner.retire(old, serving)
+    def _take_up(self, serving: Serving) -> None:
+        self._swap.take_up(serving)
         self._log.info("snapshot.serving", version=serving.snapshot.version)

@@ -8,9 +8,10 @@ However a call ends, `carry` comes to its last line with an outcome.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
+import structlog
 
 from turnpike.dialects.speech import Speech
 from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed
@@ -32,7 +33,7 @@ from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply, Request
 from turnpike.ports.metrics import Metrics
 
-Plan = Callable[[Progress, Holder, Serving, KeptResponses], Planned]
+Plan = Callable[[Progress, Holder, Serving, KeptResponses], Awaitable[Planned]]
 """What a kind of request asks for; see `plan`."""
 
 
@@ -54,7 +55,7 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
         with road.gate as serving:
             holder = serving.identities.identify(request, road.clock.now_ns())
             call.principal = holder.key.principal
-            planned = plan(call, holder, serving, road.kept)
+            planned = await plan(call, holder, serving, road.kept)
             wishes = read_wishes(request.headers)
             dispatched = await road.dispatcher.dispatch(planned.grant, planned.outgoing, wishes, call)
             try:
@@ -115,9 +116,14 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
 
 def _remember(road: Road, dispatched: Dispatched, call: Progress) -> None:
     """Note where a response is kept, before its caller can ask for it again."""
-    if call.facts.id is not None and call.principal is not None:
-        way = dispatched.way
+    if call.facts.id is None or call.principal is None:
+        return
+    way = dispatched.way
+    try:
         road.kept.remember(call.facts.id, way.uplink.provider, way.model, call.principal)
+    except (OSError, ValueError) as fault:
+        # The caller has its answer all the same; only asking for it again will not find it.
+        structlog.get_logger().error("response.not_noted", call=call.call_id, reason=str(fault))
 
 
 def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -33,7 +34,9 @@ class Planned(msgspec.Struct, frozen=True, gc=False):
     outgoing: Outgoing
 
 
-def plan_call(call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, suffix: str) -> Planned:
+async def plan_call(
+    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, suffix: str
+) -> Planned:
     """A call whose body names a model. Raises whatever speaks against it."""
     request = call.request
     user = request.headers.get(USER)
@@ -44,7 +47,7 @@ def plan_call(call: Progress, holder: Holder, serving: Serving, kept: KeptRespon
     call.tags = tags_of(request.headers, body.labels, holder.key)
     grant = authorize(holder, call.speech.surface, body.model, serving.catalogue)
     if body.continues is not None:
-        _check_continued(kept, body.continues, call)
+        await _check_continued(kept, body.continues, call)
     return Planned(
         grant,
         Outgoing(
@@ -59,7 +62,7 @@ def plan_call(call: Progress, holder: Holder, serving: Serving, kept: KeptRespon
     )
 
 
-def plan_kept(
+async def plan_kept(
     call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, asked: KeptRequest
 ) -> Planned:
     """A request about a response that a provider keeps: it goes where the response was made.
@@ -70,7 +73,7 @@ def plan_kept(
     call.principal = holder.key.principal
     call.tags = tags_of(request.headers, (), holder.key)
     check_surface(holder.key.access, OPENAI_RESPONSES)
-    found = kept.find(asked.response_id)
+    found = await asyncio.to_thread(kept.find, asked.response_id)
     if found is None or not may_touch(found, call.principal):
         raise NotFound(
             f"No response {asked.response_id!r} was made here with a key that shares this one's "
@@ -91,9 +94,9 @@ def plan_kept(
     )
 
 
-def _check_continued(kept: KeptResponses, response_id: str, call: Progress) -> None:
+async def _check_continued(kept: KeptResponses, response_id: str, call: Progress) -> None:
     """One team's conversation is not continued by another, though they share a provider."""
-    found = kept.find(response_id)
+    found = await asyncio.to_thread(kept.find, response_id)
     if found is not None and call.principal is not None and not may_touch(found, call.principal):
         raise NotFound(
             f"previous_response_id: no response {response_id!r} was made with a key that shares "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -23,11 +24,11 @@ from turnpike.gateway.plan import plan_call, plan_kept
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.reply_head import call_lines, error_lines
 from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
-from turnpike.ports.http import Reply, Request
+from turnpike.ports.http import Reply, Request, render_head
 
 JSON_LINE: Final = b"content-type: application/json\r\n"
 TEXT_LINE: Final = b"content-type: text/plain; charset=utf-8\r\n"
-METRICS_LINE: Final = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
+METRICS_PATH: Final = "/metrics"
 
 RenderedError = tuple[int, bytes, bytes]
 
@@ -41,7 +42,6 @@ class Router:
         self._probes: dict[str, Callable[[Reply], None]] = {
             "/livez": self._live,
             "/readyz": self._ready,
-            "/metrics": self._metrics,
         }
 
     async def __call__(self, request: Request, reply: Reply) -> None:
@@ -76,7 +76,10 @@ class Router:
             await carry(self._road, KEPT, plan, request, reply)
             return
         probe = self._probes.get(path)
-        if probe is not None:
+        if path == METRICS_PATH:
+            _check_method(request, ("GET", "HEAD"))
+            await self._show_metrics(request, reply)
+        elif probe is not None:
             _check_method(request, ("GET", "HEAD"))
             probe(reply)
         elif path == MODELS_PATH or path.startswith(MODELS_PATH + "/"):
@@ -107,8 +110,10 @@ class Router:
         else:
             reply.whole(200, TEXT_LINE, b"ready\n")
 
-    def _metrics(self, reply: Reply) -> None:
-        reply.whole(200, METRICS_LINE, self._road.metrics.render())
+    async def _show_metrics(self, request: Request, reply: Reply) -> None:
+        accept = request.headers.get(b"accept", b"").decode("latin-1")
+        page = await asyncio.to_thread(self._road.metrics.expose, accept)
+        reply.whole(200, render_head([("content-type", page.content_type)]), page.body)
 
 
 _PLANS: Final[dict[str, tuple[Speech, Plan]]] = {

@@ -7,28 +7,31 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
 
-from turnpike.domain.ids import CallId, uuid7
 from turnpike.domain.provider import ProviderKind
+from turnpike.gateway.call_ids import CallIds
 from turnpike.gateway.certificates import Certificates
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.server import Server
 from turnpike.gateway.gate import Gate
+from turnpike.gateway.gauges import read_gauges
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.last_good import LastGood
 from turnpike.gateway.link import LINK_PATH, Link
-from turnpike.gateway.metrics import SharedMetrics
+from turnpike.gateway.metrics.layout import Reading
+from turnpike.gateway.metrics.shared import SharedMetrics
 from turnpike.gateway.pipeline import Road
 from turnpike.gateway.provision import Provisioner
 from turnpike.gateway.router import Router
+from turnpike.gateway.swap import Swap
 from turnpike.gateway.upstream.dial import Dialler
 from turnpike.gateway.upstream.origin import read_origin, tls_context
 from turnpike.gateway.upstream.pool import Pool
@@ -38,6 +41,7 @@ from turnpike.ports.randomness import Randomness
 from turnpike.ports.sealing import Seal
 
 LINK_PURPOSE: Final = "node-link"
+GAUGES_SECONDS: Final = 1.0
 START_SECONDS: Final = 1.0
 """How long a starting worker waits for control before it takes up the last good snapshot."""
 
@@ -70,9 +74,7 @@ class Outside(msgspec.Struct, frozen=True):
     randomness: Randomness
 
 
-async def run_worker(
-    settings: WorkerSettings, outside: Outside, listening: Callable[[int], None]
-) -> None:
+async def run_worker(settings: WorkerSettings, outside: Outside, listening: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain; returns when the last call is done or cut.
 
     `listening` is told the port once connections are taken.
@@ -93,15 +95,16 @@ class Worker:
         self._outside = outside
         self._deadlines = Deadlines()
         self._gate = Gate(settings.limits.calls_in_flight)
-        self._provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
-        self._metrics = SharedMetrics(settings.home / "run", settings.slot)
+        self._metrics = SharedMetrics(settings.home / "run", settings.slot, self._gauges)
+        provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
+        self._swap = Swap(self._gate, provisioner, self._metrics)
         road = Road(
             gate=self._gate,
             dispatcher=Dispatcher(outside.clock),
             kept=KeptResponses(settings.home / "responses", settings.slot, outside.clock),
             metrics=self._metrics,
             clock=outside.clock,
-            next_call_id=self._next_call_id,
+            next_call_id=CallIds(outside.clock, outside.randomness).next,
         )
         router = Router(road, settings.origins)
         self._server = Server(router, router.render_error, settings.limits, outside.clock, self._deadlines)
@@ -118,14 +121,18 @@ class Worker:
             port = await self._server.listen(group, settings.host, settings.port, certificates.tls)
             self._log.info("worker.listening", slot=settings.slot, host=settings.host, port=port)
             listening(port)
+            listening(port)
             following = group.create_task(link.keep())
             reloading = group.create_task(certificates.keep_fresh())
+            showing = group.create_task(self._show_gauges())
             await stop.wait()
             await self._drain()
             following.cancel()
             reloading.cancel()
+            showing.cancel()
             await self._server.close()
         self._deadlines.stop()
+        self._metrics.close()
         self._log.info("worker.stopped", slot=settings.slot)
 
     async def _drain(self) -> None:
@@ -135,6 +142,14 @@ class Worker:
         await self._gate.drain(self._settings.drain_seconds)
         if self._gate.in_flight:
             self._log.warning("worker.cut", slot=self._settings.slot, calls=self._gate.in_flight)
+
+    async def _show_gauges(self) -> None:
+        while True:
+            self._metrics.refresh()
+            await asyncio.sleep(GAUGES_SECONDS)
+
+    def _gauges(self) -> Iterator[Reading]:
+        return read_gauges(self._gate, self._server)
 
     def _link(self) -> Link:
         settings, seal = self._settings, self._outside.seal
@@ -149,7 +164,4 @@ class Worker:
         ).encode("latin-1")
         who = (f"{socket.gethostname()}/{settings.slot}", os.getpid())
         last_good = LastGood(settings.home / "snapshot", settings.slot)
-        return Link(channel, head, self._gate, self._provisioner, last_good, who)
-
-    def _next_call_id(self) -> CallId:
-        return CallId(uuid7(self._outside.clock.now_ns(), self._outside.randomness.take(10)))
+        return Link(channel, head, self._swap, last_good, who)

@@ -6,15 +6,13 @@ import asyncio
 import struct
 from collections import deque
 from socket import SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from turnpike.domain.errors import Overloaded, RequestTimeout
-from turnpike.gateway.deadlines import NEVER, Limited
+from turnpike.gateway.deadlines import NEVER
+from turnpike.gateway.edge.house import Guest, House
 from turnpike.gateway.edge.reader import Incoming, Refusal, RequestReader
 from turnpike.gateway.edge.status import CONTINUE, status_line
-
-if TYPE_CHECKING:
-    from turnpike.gateway.edge.server import Server
 
 WRITE_HIGH_BYTES: Final = 262_144
 WRITE_LOW_BYTES: Final = 65_536
@@ -22,13 +20,14 @@ RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: closing resets the connection and throws away what has not left."""
 
 
-class Connection(Limited, asyncio.Protocol):
+class Connection(Guest, asyncio.Protocol):
     """Speaks HTTP/1.1 with one caller; is itself the `Reply` to the request in hand."""
 
     __slots__ = (
         "_arrival_limited",
         "_drained",
         "_handled",
+        "_house",
         "_in_call",
         "_is_head",
         "_keep_alive",
@@ -37,7 +36,6 @@ class Connection(Limited, asyncio.Protocol):
         "_reader",
         "_reading_paused",
         "_reads_chunks",
-        "_server",
         "_task",
         "_transport",
         "_write_paused",
@@ -45,10 +43,10 @@ class Connection(Limited, asyncio.Protocol):
         "ended",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, house: House) -> None:
         super().__init__()
-        self._server = server
-        self._reader = RequestReader(self, server.limits, server.clock)
+        self._house = house
+        self._reader = RequestReader(self, house.limits, house.clock)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._queue: deque[Incoming | Refusal] = deque()
@@ -69,16 +67,16 @@ class Connection(Limited, asyncio.Protocol):
         self._transport.set_write_buffer_limits(WRITE_HIGH_BYTES, WRITE_LOW_BYTES)
         peer = transport.get_extra_info("peername")
         self._reader.peer = peer[0] if isinstance(peer, tuple) else ""
-        self._server.opened(self)
+        self._house.opened(self)
         self._wait_for_caller()
-        self._task = self._server.spawn(self._serve())
-        if self._server.is_full:
+        self._task = self._house.spawn(self._serve())
+        if self._house.is_full:
             self._reader.refuse(Overloaded("The gateway takes no further connection; try again."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller is gone: whatever runs for it is cancelled at once."""
         self._transport = None
-        self._server.closed(self)
+        self._house.closed(self)
         self._reader.drop_body()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
@@ -99,7 +97,7 @@ class Connection(Limited, asyncio.Protocol):
     def pause_writing(self) -> None:
         """The caller reads slower than the answer comes."""
         self._write_paused = True
-        self._expire_after(self._server.limits.stall_seconds)
+        self._expire_after(self._house.limits.stall_seconds)
 
     def resume_writing(self) -> None:
         """The caller has caught up."""
@@ -126,7 +124,7 @@ class Connection(Limited, asyncio.Protocol):
         self.deadline = NEVER
         self._arrival_limited = ""
         self._queue.append(incoming)
-        if len(self._queue) >= self._server.limits.pipelined_requests:
+        if len(self._queue) >= self._house.limits.pipelined_requests:
             self._pause_reading()
         self._wake()
 
@@ -142,12 +140,12 @@ class Connection(Limited, asyncio.Protocol):
 
     def hold(self, count: int) -> bool:
         """Count a body's bytes against what the worker may hold."""
-        self._server.buffered_bytes += count
-        return self._server.buffered_bytes <= self._server.limits.buffered_bytes
+        self._house.buffered_bytes += count
+        return self._house.buffered_bytes <= self._house.limits.buffered_bytes
 
     def release(self, count: int) -> None:
         """Count them no more."""
-        self._server.buffered_bytes -= count
+        self._house.buffered_bytes -= count
 
     # The application's side: Reply
 
@@ -165,7 +163,7 @@ class Connection(Limited, asyncio.Protocol):
             b"%bdate: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
             % (
                 status_line(status),
-                self._server.date,
+                self._house.date,
                 len(body),
                 self._connection_line(),
                 head,
@@ -182,7 +180,7 @@ class Connection(Limited, asyncio.Protocol):
         self._keep_alive = self._keep_alive and self._reads_chunks
         self._transport.write(
             b"%bdate: %b\r\n%b%b%b\r\n"
-            % (status_line(status), self._server.date, framing, self._connection_line(), head)
+            % (status_line(status), self._house.date, framing, self._connection_line(), head)
         )
 
     def write(self, data: bytes) -> None:
@@ -197,7 +195,7 @@ class Connection(Limited, asyncio.Protocol):
     async def drained(self) -> None:
         """Wait for a slow caller; returns at once when it is gone."""
         while self._write_paused and self._transport is not None:
-            self._drained = self._server.future()
+            self._drained = self._house.future()
             await self._drained
         self._drained = None
 
@@ -223,7 +221,7 @@ class Connection(Limited, asyncio.Protocol):
         try:
             while self._transport is not None:
                 while not self._queue:
-                    self._next = self._server.future()
+                    self._next = self._house.future()
                     await self._next
                 item = self._queue.popleft()
                 if isinstance(item, Refusal):
@@ -245,10 +243,10 @@ class Connection(Limited, asyncio.Protocol):
         self._is_head = request.method == "HEAD"
         self.begun = self.ended = False
         try:
-            await self._server.answer(request, self)
+            await self._house.answer(request, self)
         finally:
             self._in_call = False
-            self._server.buffered_bytes -= len(request.body)
+            self._house.buffered_bytes -= len(request.body)
 
     def _go_on(self) -> bool:
         """After an answer: whether the connection serves another request."""
@@ -272,8 +270,8 @@ class Connection(Limited, asyncio.Protocol):
     def _stays_open(self) -> bool:
         return (
             self._keep_alive
-            and not self._server.draining
-            and self._handled < self._server.limits.requests_per_connection
+            and not self._house.draining
+            and self._handled < self._house.limits.requests_per_connection
         )
 
     def _connection_line(self) -> bytes:
@@ -285,13 +283,13 @@ class Connection(Limited, asyncio.Protocol):
         """Say why and hang up, but read on a little: a reset could cost the caller our answer."""
         self.begun = self.ended = False
         self._keep_alive = self._is_head = False
-        self.whole(*self._server.render_refusal(refusal))
+        self.whole(*self._house.render_refusal(refusal))
         if self._transport is None:
             return
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._resume_reading()
-        self._expire_after(self._server.limits.linger_seconds)
+        self._expire_after(self._house.limits.linger_seconds)
 
     # Limits of time, and the pace of reading
 
@@ -303,14 +301,14 @@ class Connection(Limited, asyncio.Protocol):
         part = "body" if self._reader.in_body else "head"
         if self._arrival_limited != part:
             self._arrival_limited = part
-            limits = self._server.limits
+            limits = self._house.limits
             self._expire_after(limits.body_seconds if part == "body" else limits.head_seconds)
 
     def _wait_for_caller(self) -> None:
-        self._expire_after(self._server.limits.idle_seconds)
+        self._expire_after(self._house.limits.idle_seconds)
 
     def _expire_after(self, seconds: float) -> None:
-        self._server.deadlines.limit(self, self._server.now() + seconds)
+        self._house.deadlines.limit(self, self._house.now() + seconds)
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():

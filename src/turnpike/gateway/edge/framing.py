@@ -7,6 +7,7 @@ refused here. Sources: RFC 9110 and RFC 9112, sections 2 to 7.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from turnpike.domain.errors import (
@@ -37,6 +38,8 @@ SINGLE_HEADERS: Final = frozenset(
 )
 """Headers whose meaning would depend on who reads which of two."""
 
+_VISIBLE: Final = re.compile(rb"[!-~]+")
+
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
 ENCODINGS: Final = frozenset((b"gzip", b"x-gzip", b"zstd"))
@@ -47,7 +50,7 @@ def split_target(target: bytes) -> tuple[str, bytes]:
 
     Raises InvalidRequest where it is neither, or not visible ASCII.
     """
-    if not target.isascii() or any(byte <= 0x20 or byte == 0x7F for byte in target):
+    if _VISIBLE.fullmatch(target) is None:
         raise InvalidRequest("The request target may hold visible ASCII characters only.")
     if target[:1] != b"/":
         target = _origin_form(target)

@@ -14,6 +14,7 @@ import structlog
 from turnpike.domain.errors import InternalError, TurnpikeError
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.connection import Connection
+from turnpike.gateway.edge.house import Guest, RenderedError
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.reader import Refusal
 from turnpike.gateway.edge.unpack import unpack
@@ -26,7 +27,6 @@ FLUSH_SECONDS = 1.0
 INLINE_UNPACK_BYTES = 65_536
 """A packed body larger than this is unpacked beside the event loop."""
 
-RenderedError = tuple[int, bytes, bytes]
 RenderError = Callable[[str, dict[bytes, bytes], TurnpikeError], RenderedError]
 """From path, headers and error to the status, head and body in the shape the caller's SDK parses."""
 
@@ -55,7 +55,7 @@ class Server:
         self.date = b""
         self._loop = asyncio.get_running_loop()
         self._group: asyncio.TaskGroup | None = None
-        self._connections: set[Connection] = set()
+        self._connections: set[Guest] = set()
         self._listener: asyncio.Server | None = None
         self._date_timer: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
@@ -112,12 +112,12 @@ class Server:
 
     # What a connection asks of its server
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: Guest) -> None:
         """A connection is there."""
         self._connections.add(connection)
         self._emptied.clear()
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Guest) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
         if not self._connections:

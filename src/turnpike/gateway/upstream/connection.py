@@ -25,6 +25,12 @@ HEAD_MAX_BYTES: Final = 262_144
 PENDING_HIGH_BYTES: Final = 262_144
 """Unread answer bytes above which reading from the provider pauses."""
 
+JOINED_BODY_BYTES: Final = 65_536
+"""Up to here a copy costs less than a second system call."""
+
+FRESH_SECONDS: Final = 0.01
+"""After so short a rest the event loop would have seen a close itself."""
+
 GONE: Final = select.POLLHUP | select.POLLRDHUP
 
 
@@ -43,6 +49,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         "_pending_bytes",
         "_poll",
         "_pool",
+        "_reusable",
         "_total_at",
         "_transport",
         "_waiter",
@@ -61,7 +68,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._pending: list[bytes] = []
         self._pending_bytes = self._head_bytes = 0
-        self._complete = self._headers_complete = self._paused = False
+        self._complete = self._headers_complete = self._paused = self._reusable = False
         self._error: TurnpikeError | None = None
         self._idle_seconds = self._total_at = NEVER
         self.busy = False
@@ -74,7 +81,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
     async def send(self, head: bytes, body: bytes, patience: Patience) -> None:
         """Send a request and wait for the answer's head. Raises as `Channel.send` does."""
         self.busy = True
-        self._complete = self._headers_complete = False
+        self._complete = self._headers_complete = self._reusable = False
         self._error = None
         self._head_bytes = self.status = 0
         self.headers = {}
@@ -83,9 +90,10 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         transport = self._transport
         if transport is None:
             raise UpstreamFailed("The provider closed the connection.")
-        transport.write(b"%bcontent-length: %d\r\n\r\n" % (head, len(body)))
-        if body:
-            transport.write(body)
+        if len(body) <= JOINED_BODY_BYTES:
+            transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        else:
+            transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body))
         now = self._pool.now()
         self._pool.deadlines.limit(self, min(now + patience.first_byte_seconds, patience.total_at))
         while not self._headers_complete:
@@ -143,7 +151,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self.deadline = NEVER
         self._pending = []
         self._pending_bytes = 0
-        if self._complete and self._error is None and self._parser.should_keep_alive():
+        if self._complete and self._reusable and self._error is None:
             self._resume()
             self._pool.give_back(self)
         else:
@@ -163,7 +171,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         """
         if self._transport is None or self._transport.is_closing():
             return False
-        if self._poll is None:
+        if self._poll is None or self._pool.now() - self.idle_since < FRESH_SECONDS:
             return True
         return not any(flags & GONE for _, flags in self._poll.poll(0))
 
@@ -287,3 +295,4 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         """The answer is whole, unless it was an interim one."""
         if self._headers_complete:
             self._complete = True
+            self._reusable = self._parser.should_keep_alive()

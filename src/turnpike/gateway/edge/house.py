@@ -1,0 +1,65 @@
+"""What a connection asks of the server that it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from turnpike.gateway.deadlines import Deadlines, Limited
+from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.reader import Refusal
+from turnpike.ports.clock import Clock
+from turnpike.ports.http import Reply, Request
+
+RenderedError = tuple[int, bytes, bytes]
+"""Status, header lines and body."""
+
+
+class Guest(Limited):
+    """A connection as its server sees it."""
+
+    __slots__ = ()
+
+    def abort(self) -> None:
+        """Cut it."""
+        raise NotImplementedError
+
+    def close_if_idle(self) -> None:
+        """Hang up unless a request is in hand."""
+        raise NotImplementedError
+
+
+class House(Protocol):
+    """Limits, time and the application, shared by all connections of one server.
+
+    buffered_bytes: bodies in hand, over all connections. date: the value of the date header.
+    """
+
+    limits: EdgeLimits
+    clock: Clock
+    deadlines: Deadlines
+    buffered_bytes: int
+    draining: bool
+    date: bytes
+    now: Callable[[], float]
+    future: Callable[[], asyncio.Future[None]]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more connections than the limit."""
+
+    def opened(self, connection: Guest) -> None:
+        """A connection is there."""
+
+    def closed(self, connection: Guest) -> None:
+        """A connection is gone."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a connection's task."""
+
+    async def answer(self, request: Request, reply: Reply) -> None:
+        """Have the application answer; never raises but when cancelled."""
+
+    def render_refusal(self, refusal: Refusal) -> RenderedError:
+        """The answer to what could not be read as a request."""
