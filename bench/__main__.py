@@ -18,7 +18,7 @@ from bench.install import debian_packages
 from bench.machine import facts
 from bench.measures import Course, Load, say
 from bench.nginx import nginx, proxy_server, upstream_server
-from bench.processes import BenchError, Cores, end_on_sigterm, free_port, raise_descriptor_limit
+from bench.processes import BenchError, Cores, free_port, raise_descriptor_limit, unwind_on_signals
 from bench.report import Crowd, Memory, Report, Row
 from bench.rivals import Upstreams
 from bench.streams import PACED_STREAMS
@@ -31,7 +31,7 @@ QUICK_PARTS = ("calls", "latency", "streams")
 def main() -> None:
     """Measures as the command line says; exit status 1 with a reason where it could not."""
     options = _options()
-    end_on_sigterm()
+    unwind_on_signals()
     raise_descriptor_limit()
     os.sched_setaffinity(0, {options.load_core})
     try:

@@ -193,9 +193,10 @@ def raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def end_on_sigterm() -> None:
-    """Makes SIGTERM unwind as Ctrl-C does, so that every child is ended."""
+def unwind_on_signals() -> None:
+    """Makes SIGTERM and Ctrl-C end the bench with all its children, also where a shell had made it deaf to Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
 
 
 def _interrupt(number: int, frame: types.FrameType | None) -> None:

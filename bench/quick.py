@@ -18,12 +18,12 @@ from bench.processes import (
     BenchError,
     Cores,
     cpu_seconds,
-    end_on_sigterm,
     free_port,
     is_open,
     listeners,
     pin,
     raise_descriptor_limit,
+    unwind_on_signals,
 )
 from bench.stream_load import StreamResult
 from bench.wire import CHAT_PATH, PLAIN_MODEL, STREAM_MODEL
@@ -38,7 +38,7 @@ upstreams are started here unless something listens on that port already.
 def main() -> None:
     """Measures as the command line says; exit status 1 with a reason where it could not."""
     options = _options()
-    end_on_sigterm()
+    unwind_on_signals()
     raise_descriptor_limit()
     os.sched_setaffinity(0, {options.load_core})
     try:

@@ -19,11 +19,11 @@ from bench.processes import (
     Cores,
     child,
     descriptor_count,
-    end_on_sigterm,
     free_port,
     is_open,
     raise_descriptor_limit,
     rss_bytes,
+    unwind_on_signals,
     wait_until,
 )
 from bench.soak_traffic import Client, Tally
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample and count as JSON")
     options = parser.parse_args()
-    end_on_sigterm()
+    unwind_on_signals()
     raise_descriptor_limit()
     try:
         debian_packages()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.install import debian_packages
 from bench.nginx import nginx, upstream_server
-from bench.processes import end_on_sigterm
+from bench.processes import unwind_on_signals
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--core", type=int, default=1)
     options = parser.parse_args()
-    end_on_sigterm()
+    unwind_on_signals()
     debian_packages()
     server = upstream_server(options.port)
     with (
