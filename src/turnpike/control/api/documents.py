@@ -9,7 +9,16 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from turnpike.control.api.answers import json_response, minted_values, plan_values, worker_values
-from turnpike.control.api.requests import JSON, YAML_TYPES, Caller, Way, media_type_of, read_json, read_text
+from turnpike.control.api.requests import (
+    JSON,
+    YAML,
+    YAML_TYPES,
+    Caller,
+    Way,
+    media_type_of,
+    read_json,
+    read_text,
+)
 from turnpike.control.document.reading import Source
 from turnpike.control.plan import ENVIRONMENT_OWNER
 from turnpike.control.resources.table import document_schema
@@ -106,7 +115,7 @@ def schema(road: Way) -> Response:
 
 async def _document(request: Request, owner: str | None) -> Document:
     """The document in the body: as the command line sends it, or plain YAML or JSON."""
-    media_type = media_type_of(request, DOCUMENT_TYPES)
+    media_type = media_type_of(request, DOCUMENT_TYPES, YAML)
     if media_type == DOCUMENT_TYPE:
         sent = await read_json(request, SentDocument)
         given = given_secrets(sent.secrets, sent.missing)

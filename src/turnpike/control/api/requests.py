@@ -30,7 +30,8 @@ BODY_SECONDS = 30.0
 NAME_MAX_CHARACTERS = 512
 
 JSON = "application/json"
-YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+YAML = "application/yaml"
+YAML_TYPES = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 T = TypeVar("T")
 
@@ -119,9 +120,9 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def media_type_of(request: Request, known: frozenset[str]) -> str:
-    """The body's media type, JSON where none is said. Raises UnsupportedMediaType."""
-    found = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
+def media_type_of(request: Request, known: frozenset[str], unsaid: str) -> str:
+    """The body's media type, `unsaid` where the request says none. Raises UnsupportedMediaType."""
+    found = request.headers.get("content-type", unsaid).split(";")[0].strip().lower()
     if found not in known:
         raise UnsupportedMediaType(
             f"found the content-type {found!r}; one of these is read: {', '.join(sorted(known))}"

@@ -75,7 +75,7 @@ def get_resource(actor: Caller, road: Way, kind: Kind, name: Name) -> Response:
 @router.put("/{kind}/{name:path}")
 async def put_resource(request: Request, actor: Caller, road: Way, kind: Kind, name: Name) -> Response:
     """Make a resource what the body says, in JSON or YAML; again changes nothing. A key that is made is shown once."""
-    media_type = media_type_of(request, YAML_TYPES | {JSON})
+    media_type = media_type_of(request, YAML_TYPES | {JSON}, JSON)
     text = await read_text(request, RESOURCE_MAX_BYTES)
     source = _source(f"{kind}/{name}", text, media_type)
     created = False

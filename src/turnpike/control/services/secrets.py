@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, fault_at
+from turnpike.control.document.fault import Fault
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import Fresh, Kept, SecretAddress
@@ -80,13 +80,9 @@ def shared_secret_faults(secrets: Secrets, settled: Iterable[Fresh | Kept]) -> t
         for secret in key.secrets:
             openers[secret.digest] = openers.get(secret.digest, 0) + 1
     shared = {name for name, key in secrets.keys.items() if any(openers[s.digest] > 1 for s in key.secrets)}
+    message = "another key has this secret: each key needs one of its own"
     return tuple(
-        fault_at(
-            slot.file,
-            slot.place,
-            (),
-            f"{slot.path}: another key has this secret: each key needs one of its own",
-        )
+        Fault(slot.file, slot.place.line, slot.place.column, slot.path, message)
         for slot in (item.slot for item in settled)
         if slot.purpose == KEY_PURPOSE and slot.address.name in shared
     )
