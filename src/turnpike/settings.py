@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -167,7 +168,7 @@ def rows_of_limits(limits: type[msgspec.Struct], prefix: str) -> tuple[Setting, 
             f"{field.default:g}" if isinstance(field.default, float) else str(field.default),
             meanings.get(field.name, "").removesuffix("."),
             _seconds if isinstance(field.default, float) else _count,
-            lambda value=field.default: value,  # type: ignore[misc]
+            functools.partial(_same, field.default),
         )
         for field in msgspec.structs.fields(limits)
         if isinstance(field.default, (int, float))
@@ -250,6 +251,10 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
         return text.lower()
 
     return parse
+
+
+def _same(value: float) -> float:
+    return value
 
 
 def _nothing() -> None:

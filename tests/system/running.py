@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 BOUND_SECONDS = 20.0
 COMMAND = (sys.executable, "-m", "turnpike")
@@ -90,6 +91,7 @@ class Process:
         self._readers = [
             threading.Thread(target=_keep, args=(stream, kept), daemon=True)
             for stream, kept in ((self._process.stdout, self.said), (self._process.stderr, self.logged))
+            if stream is not None
         ]
         for reader in self._readers:
             reader.start()
@@ -161,6 +163,6 @@ class Process:
             return None
 
 
-def _keep(stream: object, kept: list[str]) -> None:
-    for line in stream:  # type: ignore[attr-defined]
+def _keep(stream: TextIO, kept: list[str]) -> None:
+    for line in stream:
         kept.append(line)

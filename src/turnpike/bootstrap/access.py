@@ -8,20 +8,21 @@ import urllib.parse
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.home import existing_seal
 from turnpike.bootstrap.running import running_at
-from turnpike.client import ControlClient
+from turnpike.client import TIMEOUT_SECONDS, ControlClient
 from turnpike.settings import Settings
 
 LOCAL_PURPOSE = "local-admin"
 LOCAL_TEXT = b"local"
 
 
-def control_client(found: Configuration) -> ControlClient:
+def control_client(found: Configuration, timeout_seconds: float = TIMEOUT_SECONDS) -> ControlClient:
     """A client with the administrator's key, or on control's own machine with the home's token.
 
     Raises CannotStart where the home's master key cannot be used.
     """
     settings = found.settings
-    return ControlClient(control_url(settings), settings.admin_key or _local_token(settings))
+    token = settings.admin_key or _local_token(settings)
+    return ControlClient(control_url(settings), token, timeout_seconds)
 
 
 def control_url(settings: Settings) -> str:

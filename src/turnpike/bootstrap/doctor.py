@@ -55,6 +55,9 @@ from turnpike.settings import Address, Settings
 
 DISTRIBUTION = "turnpike-ai"
 LOOK_SECONDS = 5.0
+CHECK_SECONDS = 15.0
+"""Control gives a provider 10 s to answer."""
+
 SNAPSHOT_NAME = "snapshot/current"
 _VARIABLES = tuple(kind.credential_variable for kind in PROVIDERS.values() if kind.credential_variable)
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?>=([0-9.]+)")
@@ -105,6 +108,8 @@ def _installed(name: str) -> str | None:
 def _write_fault(home: Path) -> str | None:
     """Why nothing can be written where the home is or would be made; None where it can."""
     folder = _nearest(home)
+    if not folder.is_dir():
+        return f"{folder} is no folder"
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"turnpike doctor")
@@ -118,7 +123,7 @@ def _nearest(folder: Path) -> Path:
     folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent
-    return folder if folder.is_dir() else folder.parent
+    return folder
 
 
 def _port(role: str, address: Address, settings: Settings, running: Running | None) -> Port:
@@ -219,7 +224,7 @@ def _plant(
         yield gateway_finding(running.gateway_url, gateway.status if gateway else None)
     expected = settings.control_url is not None or holder_of(settings.home) is not None
     try:
-        control = control_client(found)
+        control = control_client(found, LOOK_SECONDS)
         snapshot = control.get("/api/v1/snapshot")
         configured = control.all_of("providers")
     except (ControlFault, CannotStart) as fault:
@@ -232,7 +237,7 @@ def _plant(
     yield snapshot_finding(published.get("version"), tuple(map(_worker, published.get("workers", ()))))
     yield providers_finding(tuple(provider["name"] for provider in configured), _VARIABLES)
     for provider in configured:
-        yield _provider(control, provider["name"], told)
+        yield _provider(control_client(found, CHECK_SECONDS), provider["name"], told)
 
 
 def _worker(seen: dict[str, Any]) -> Worker:

@@ -44,7 +44,7 @@ def run_up(found: Configuration) -> int:
     with gateway_port, control_port:
         gateway = Address(settings.gateway_listen.host, gateway_port.getsockname()[1])
         control = Address(settings.control_listen.host, control_port.getsockname()[1])
-        running = Running(os.getpid(), __version__, gateway.url, control.url)
+        running = Running(os.getpid(), __version__, gateway_url(settings, gateway), control.url)
         note = note_running(settings.home, running)
         try:
             return asyncio.run(supervise(_supervision(found, gateway, control)))
@@ -105,6 +105,11 @@ def without_control_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in kept_back}
 
 
+def gateway_url(settings: Settings, gateway: Address) -> str:
+    """Where applications call, from this machine."""
+    return gateway.url if settings.tls_certificate is None else gateway.url.replace("http:", "https:", 1)
+
+
 def _command(role: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "turnpike", role, "--supervised")
 
@@ -112,7 +117,7 @@ def _command(role: str) -> tuple[str, ...]:
 def _welcome(settings: Settings, gateway: Address, control: Address, workers: str) -> str:
     return (
         f"Turnpike {__version__}\n"
-        f"  gateway  {gateway.url}  ({workers})\n"
+        f"  gateway  {gateway_url(settings, gateway)}  ({workers})\n"
         f"  control  {control.url}\n"
         f"  home     {settings.home}\n"
         "Ctrl-C stops it."

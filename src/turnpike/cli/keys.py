@@ -56,7 +56,9 @@ def create(
         made = control.send("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True).json()
     except Refused as refused:
         if refused.status == EXISTS_STATUS:
-            message = f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
+            message = (
+                f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
+            )
             raise Failure(message) from None
         raise
     _show_secret(made, name, as_json)

@@ -14,7 +14,7 @@ from turnpike.settings import Reading
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_settings()
 def settings(found: Configuration, as_json: bool) -> None:
-    """List every setting: its value, where that came from, its default and meaning.
+    """List every setting, its value and where it came from, its default and meaning.
 
     Secrets are shown only as set or not set.
 

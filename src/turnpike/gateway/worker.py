@@ -121,7 +121,6 @@ class Worker:
             port = await self._server.listen(group, settings.host, settings.port, certificates.tls)
             self._log.info("worker.listening", slot=settings.slot, host=settings.host, port=port)
             listening(port)
-            listening(port)
             following = group.create_task(link.keep())
             reloading = group.create_task(certificates.keep_fresh())
             showing = group.create_task(self._show_gauges())

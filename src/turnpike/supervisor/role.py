@@ -75,7 +75,7 @@ class SupervisedRole:
                 self.hopeless = True
                 return
             delay = next_delay(delay, loop.time() - started)
-            _log.warning("role.died", role=self.role.name, how=_how(status), restart_in_seconds=delay)
+            _log.warning("role.died", child=self.role.name, how=_how(status), restart_in_seconds=delay)
             await self._course.until(self._course.stopping, delay)
 
     def send(self, number: signal.Signals) -> None:
@@ -106,7 +106,7 @@ class SupervisedRole:
         elif self._course.stopping():
             self.send(signal.SIGTERM)
         self._terminal.note_process(self.role.name, process.pid)
-        _log.info("role.started", role=self.role.name, pid=process.pid)
+        _log.info("role.started", child=self.role.name, pid=process.pid)
         assert process.stdout is not None
         await self._listen(process.stdout, process.pid)
         status = await process.wait()
@@ -121,7 +121,7 @@ class SupervisedRole:
                     self.address = address
                     self.ready = True
                     self._course.ring()
-                    _log.info("role.ready", role=self.role.name, pid=pid, address=address)
+                    _log.info("role.ready", child=self.role.name, pid=pid, address=address)
                 case Said(text):
                     self._terminal.say(text)
                 case Failed(text):

@@ -94,7 +94,7 @@ async def _wait_for_workers(plan: Supervision, course: Course, workers: list[Sup
 
     if not await course.until(settled, plan.ready_within_seconds):
         late = [w.role.name for w in workers if not w.ready]
-        _log.warning("workers.late", roles=late, waited_seconds=plan.ready_within_seconds)
+        _log.warning("workers.late", children=late, waited_seconds=plan.ready_within_seconds)
 
 
 async def _end(course: Course, roles: list[SupervisedRole], within_seconds: float) -> None:
@@ -106,12 +106,12 @@ async def _end(course: Course, roles: list[SupervisedRole], within_seconds: floa
     if all_ended():
         return
     if not course.at_once():
-        _log.info("roles.ending", roles=[role.role.name for role in roles], within_seconds=within_seconds)
+        _log.info("roles.ending", children=[role.role.name for role in roles], within_seconds=within_seconds)
         for role in roles:
             role.send(signal.SIGTERM)
         await course.until(lambda: all_ended() or course.at_once(), within_seconds)
     for role in roles:
         if not role.ended:
-            _log.warning("role.killed", role=role.role.name)
+            _log.warning("role.killed", child=role.role.name)
             role.send(signal.SIGKILL)
     await course.until(all_ended, END_WITHIN_SECONDS)
