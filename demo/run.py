@@ -79,6 +79,8 @@ class Callers:
 def main() -> int:
     """Run the demo; the exit status."""
     started = time.monotonic()
+    for name in [name for name in os.environ if not is_neutral(name)]:
+        del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="turnpike-demo-") as folder, ExitStack() as house:
         try:
             callers, sim = open_house(Path(folder), house)
@@ -87,6 +89,9 @@ def main() -> int:
         except WentWrong as fault:
             print(f"\nThe demo could not go on: {fault}")
             print_logs(Path(folder))
+            return 1
+        except KeyboardInterrupt:
+            print("\nStopped.")
             return 1
         if failed:
             print(f"\nNot as expected: {', '.join(failed)}")
@@ -100,7 +105,7 @@ def main() -> int:
 def open_house(folder: Path, house: ExitStack) -> tuple[Callers, str]:
     """Start the provider and Turnpike, make teams and keys; the callers, and where the provider listens."""
     print("Starting a simulated provider, and Turnpike in front of it ...")
-    environ = {name: value for name, value in os.environ.items() if is_neutral(name)} | {"SIM_KEY": SIM_KEY}
+    environ = {**os.environ, "SIM_KEY": SIM_KEY}
     sim_log = folder / "sim.log"
     house.enter_context(process("sim", ["--listen", "127.0.0.1:0", "--key", SIM_KEY], sim_log, environ))
     sim = wait_for("the simulated provider", lambda: address_in(sim_log))
@@ -347,8 +352,10 @@ def is_ready(url: str) -> bool:
 
 
 def is_neutral(name: str) -> bool:
-    """Whether a variable of this shell may stand beside the demo: none of ours, no provider's key, no proxy."""
-    return not name.startswith("TURNPIKE_") and not name.lower().endswith(("_api_key", "_proxy"))
+    """Whether a variable of this shell may stay: nothing that the SDKs or we would read, and no proxy."""
+    return not name.startswith(("TURNPIKE_", "OPENAI_", "ANTHROPIC_")) and not name.lower().endswith(
+        ("_api_key", "_proxy")
+    )
 
 
 def print_logs(folder: Path) -> None:
