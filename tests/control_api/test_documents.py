@@ -9,7 +9,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from tests.unit.control_api.bench import DOCUMENT, DOCUMENT_TYPE, SECRETS, Bench, applied, sent
+from tests.control_api.bench import DOCUMENT, DOCUMENT_TYPE, SECRETS, Bench, applied, sent
 from turnpike.domain.snapshot import decode_snapshot
 
 pytestmark = pytest.mark.anyio

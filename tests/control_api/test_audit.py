@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.unit.control_api.bench import Bench, applied
+from tests.control_api.bench import Bench, applied
 
 pytestmark = pytest.mark.anyio
 

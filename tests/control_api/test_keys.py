@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.unit.control_api.bench import START_NS, Bench, applied, caller, made_key
+from tests.control_api.bench import START_NS, Bench, applied, caller, made_key
 from turnpike.domain.key import is_mistyped
 from turnpike.domain.snapshot import Key, decode_snapshot
 

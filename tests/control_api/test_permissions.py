@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from tests.unit.control_api.bench import Bench, applied, caller, made_key
+from tests.control_api.bench import Bench, applied, caller, made_key
 from turnpike.control.app import ROUTERS, make_control
 from turnpike.control.permissions import CHANGING, HOLDERS, OPERATIONS, ROLES, Permission
 from turnpike.control.resources.table import KINDS

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.control_api.bench import Bench, applied
+from tests.control_api.bench import Bench, applied
 from turnpike.domain.snapshot import decode_snapshot
 
 pytestmark = pytest.mark.anyio

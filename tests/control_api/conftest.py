@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.control_api.bench import KINDS, Bench, CountedRandomness, SetClock
+from tests.control_api.bench import KINDS, Bench, CountedRandomness, SetClock
 from turnpike.adapters.sealing.seal import MasterKeySeal
 from turnpike.adapters.sql.store import SqlStore, open_sqlite_store
 from turnpike.control.plane import Plane

@@ -1,0 +1,238 @@
+"""Publication in two phases: what workers are told, and what becomes of a change that one refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+
+from tests.control_api.bench import Bench, SetClock, caller, made_key
+from turnpike.control.app import make_control
+from turnpike.control.publish import Delivery, Publication, Published, Report, delivery_for
+from turnpike.control.services.identify import local_token, node_token
+from turnpike.domain.snapshot import decode_snapshot
+
+pytestmark = pytest.mark.anyio
+
+BOUND_SECONDS = 10
+ONE, TWO = Published("1-a", 1, 0, b"one"), Published("2-b", 2, 0, b"two")
+
+
+def a_report(**fields: Any) -> Report:
+    return msgspec.convert({"worker": "host/0", "pid": 1, "state": "ready", **fields}, Report)
+
+
+def test_a_worker_that_serves_nothing_is_given_the_current_snapshot() -> None:
+    expected = Delivery("publish", "1-a", b"one")
+    assert delivery_for(a_report(state="starting"), ONE, None) == expected
+    assert delivery_for(a_report(state="starting"), ONE, TWO) == expected
+
+
+def test_a_worker_that_runs_something_unknown_is_given_the_current_snapshot() -> None:
+    assert delivery_for(a_report(running="9-z"), ONE, None) == Delivery("publish", "1-a", b"one")
+
+
+def test_a_worker_that_runs_the_current_snapshot_waits() -> None:
+    assert delivery_for(a_report(running="1-a"), ONE, None) is None
+
+
+def test_a_candidate_is_offered_once() -> None:
+    assert delivery_for(a_report(running="1-a"), ONE, TWO) == Delivery("offer", "2-b", b"two")
+    assert delivery_for(a_report(running="1-a", offered="2-b"), ONE, TWO) is None
+    assert delivery_for(a_report(running="1-a", refused="2-b"), ONE, TWO) is None
+
+
+def test_what_a_worker_holds_ready_is_published_without_its_bytes() -> None:
+    assert delivery_for(a_report(running="1-a", offered="2-b"), TWO, None) == Delivery("publish", "2-b", b"")
+
+
+def test_what_a_worker_refused_is_not_pressed_upon_it() -> None:
+    assert delivery_for(a_report(running="1-a", refused="2-b"), TWO, None) is None
+
+
+def test_a_worker_that_is_going_away_is_not_asked() -> None:
+    assert delivery_for(a_report(running="1-a", state="draining"), ONE, TWO) is None
+
+
+async def test_a_worker_that_hangs_up_while_asked_is_not_waited_for() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    report = a_report(running="1-a")
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        polling = tasks.create_task(publication.answer(report))
+        await asyncio.sleep(0)
+        publication.leave(report)
+        await polling
+        await publication.offer(TWO)
+
+
+async def test_a_worker_that_was_not_heard_of_is_forgotten() -> None:
+    clock = SetClock()
+    publication = Publication(clock)
+    publication.publish(ONE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    assert [view.report.worker for view in publication.workers()] == ["host/0"]
+    clock.pass_seconds(21)
+    assert publication.workers() == ()
+
+
+async def test_stopping_answers_everybody_who_waits() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        held = tasks.create_task(publication.answer(a_report(running="1-a")))
+        await asyncio.sleep(0)
+        publication.stop()
+        assert await held is None
+
+
+class Worker:
+    """A gateway worker as control sees one: asks, provisions, says what it runs."""
+
+    def __init__(self, app: FastAPI, token: str, name: str, refuses: bool) -> None:
+        self._client = caller(app, token)
+        self._name = name
+        self._refuses = refuses
+        self.running: str | None = None
+        self.served: list[str] = []
+        self.keys: dict[str, bool] = {}
+
+    async def work(self) -> None:
+        """Ask and obey, for ever."""
+        held: dict[str, bytes] = {}
+        refused = None
+        while True:
+            report = {
+                "worker": self._name,
+                "pid": 7,
+                "state": "ready" if self.running else "starting",
+                "running": self.running,
+                "offered": next(iter(held), None),
+                "refused": refused,
+                "fault": "no such certificate file" if refused else None,
+            }
+            answer = await self._client.post("/internal/v1/link", json=report)
+            if answer.status_code == 204:
+                return
+            version = answer.headers["x-turnpike-snapshot"]
+            if answer.headers["x-turnpike-phase"] == "offer":
+                refused = version if self._refuses else None
+                held = {} if self._refuses else {version: answer.content}
+                continue
+            snapshot = decode_snapshot(answer.content or held[version])
+            held, self.running = {}, version
+            self.served.append(version)
+            self.keys = {key.name: key.revoked for key in snapshot.keys}
+
+
+@asynccontextmanager
+async def working(bench: Bench, app: FastAPI, *refusing: bool) -> AsyncIterator[list[Worker]]:
+    """Workers that have reached control; `refusing` says of each whether it refuses what it is offered."""
+    token = node_token(bench.plane.seal)
+    workers = [Worker(app, token, f"host/{slot}", refuses) for slot, refuses in enumerate(refusing)]
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(worker.work()) for worker in workers]
+        while any(worker.running is None for worker in workers):
+            await asyncio.sleep(0)
+        yield workers
+        for task in running:
+            task.cancel()
+
+
+@asynccontextmanager
+async def control(bench: Bench) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+    """A serving app and its local administrator."""
+    async with bench.serving() as app, caller(app, local_token(bench.plane.seal)) as client:
+        yield app, client
+
+
+async def test_a_change_reaches_every_worker(bench: Bench) -> None:
+    async with control(bench) as (app, client), working(bench, app, False, False) as workers:
+        answer = await client.post(
+            "/api/v1/apply?owner=d", json={"teams": [{"name": "t"}], "keys": [{"name": "k", "team": "t"}]}
+        )
+        status = (await client.get("/api/v1/snapshot")).json()
+    version = answer.json()["version"]
+    assert [w["running"] for w in answer.json()["workers"]] == [version, version]
+    assert [w.served[-1] for w in workers] == [version, version]
+    assert [set(w.keys) for w in workers] == [{"administrator", "k"}] * 2
+    assert status["version"] == version
+    assert [(w["worker"], w["running"]) for w in status["workers"]] == [
+        ("host/0", version),
+        ("host/1", version),
+    ]
+
+
+async def test_what_one_worker_refuses_is_stored_and_published_nowhere(bench: Bench) -> None:
+    async with control(bench) as (app, client), working(bench, app, False, True) as workers:
+        revision = bench.plane.store.revision()
+        before = [worker.running for worker in workers]
+        answer = await client.put("/api/v1/keys/k", json={"role": "viewer"})
+        assert (await client.get("/api/v1/keys/k")).status_code == 404
+        events = (await client.get("/api/v1/audit?kind=keys&name=k")).json()["items"]
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (409, "conflict")
+    assert problem["workers"] == {"host/1": "no such certificate file"}
+    assert bench.plane.store.revision() == revision
+    assert [worker.running for worker in workers] == before
+    assert events == []
+
+
+async def test_a_revocation_asks_nobody_and_reaches_everybody(bench: Bench) -> None:
+    async with control(bench) as (app, client):
+        await made_key(client, "k", role="viewer")
+        async with working(bench, app, False, True) as workers:
+            answer = await client.post("/api/v1/keys/k/revoke")
+            while not all(worker.keys["k"] for worker in workers):
+                await asyncio.sleep(0)
+    assert answer.status_code == 200
+
+
+async def test_a_change_that_workers_cannot_see_is_not_published(bench: Bench) -> None:
+    async with control(bench) as (app, client), working(bench, app, False) as workers:
+        await client.put("/api/v1/teams/t", json={})
+        await client.put("/api/v1/teams/t", json={"description": "of no concern to a call"})
+    assert len(workers[0].served) == 1
+
+
+async def test_the_node_link_is_for_workers_only(bench: Bench) -> None:
+    async with bench.serving() as app:
+        for token, code in (
+            (None, "missing_key"),
+            (bench.administrator, "invalid_key"),
+            (local_token(bench.plane.seal), "invalid_key"),
+        ):
+            async with caller(app, token) as client:
+                answer = await client.post("/internal/v1/link", json={})
+                assert (answer.status_code, answer.json()["code"]) == (401, code)
+        async with caller(app, node_token(bench.plane.seal)) as client:
+            assert (await client.post("/internal/v1/link", json={"worker": 3})).status_code == 400
+            assert (await client.get("/api/v1/keys")).status_code == 401
+
+
+async def test_a_publication_of_another_control_process_is_followed(bench: Bench) -> None:
+    async with bench.serving() as app:
+        async with bench.client() as other:
+            await made_key(other, "k", role="viewer")
+        latest = bench.plane.store.snapshots(1)[0].version
+        async with asyncio.timeout(BOUND_SECONDS):
+            while app.state.road.publication.current.version != latest:
+                await asyncio.sleep(0.02)
+
+
+async def test_control_is_ready_once_it_has_published_and_until_it_stops(bench: Bench) -> None:
+    app = make_control(bench.plane)
+    async with caller(app, None) as client:
+        before = await client.get("/readyz")
+        async with app.router.lifespan_context(app):
+            serving = await client.get("/readyz")
+            app.state.road.publication.stop()
+            stopping = await client.get("/readyz")
+    assert [a.status_code for a in (before, serving, stopping)] == [503, 200, 503]
+    assert [a.json()["code"] for a in (before, stopping)] == ["not_ready", "draining"]
