@@ -33,6 +33,8 @@ OTHER: Final = "other"
 LABEL_BYTES: Final = 128
 VALUES_PER_LABEL: Final = 250
 SERIES_PER_METRIC: Final = 1000
+COUNT_MAX: Final = 2**62
+"""No count comes near it (in nanoseconds, 146 years); what is beyond is damage."""
 FILES_PER_SLOT: Final = 16
 """A worker that drains holds its slot's file while its successor starts: that one takes the next."""
 
@@ -80,11 +82,14 @@ class CountsFile:
         os.close(self._descriptor)
 
     def _take_up(self) -> None:
-        """Know again what earlier workers of the slot counted; a damaged end is cut off."""
+        """Know again what earlier workers of the slot counted; what a power cut damaged begins anew."""
         end_cell = SERIES_AT // CELL_BYTES
         for series in walk_series(self._data):
             self._know(series.row, series.labels, series.first_cell)
             end_cell = series.first_cell + COUNTED[series.row].cells
+            for cell in range(series.first_cell, end_cell):
+                if not 0 <= self.cells[cell] <= COUNT_MAX:
+                    self.cells[cell] = 0
         self.cells[USED_CELL] = end_cell * CELL_BYTES
 
     def _bounded(self, row: int, place: int, text: str) -> str:
