@@ -122,7 +122,7 @@ class _Measured:
         self._versions: dict[str, str] = {}
         self._crowds: tuple[Crowd, ...] = ()
         self._memory: Memory | None = None
-        self._others = 0.0
+        self._others: float | None = None
         self._first_event_us = 0.0
         self._alone_us = 0.0
 
@@ -172,7 +172,7 @@ class _Measured:
         for road in roads:
             self._rows[road.name] = measures.calls_row(road, found[road.name])
             if road.worker_pids:
-                self._others = max(self._others, *(load.others for load in found[road.name]))
+                self._others = max(self._others or 0.0, *(load.others for load in found[road.name]))
         floor = self._rows[self._nginx.name].rate
         for road in roads:
             rate = self._rows[road.name].rate

@@ -63,10 +63,12 @@ def rates(roads: Sequence[Gateway], course: Course) -> dict[str, list[Load]]:
 def calls_row(road: Gateway, loads: Sequence[Load]) -> Row:
     """The medians of a road's rounds."""
     results = [load.result for load in loads]
+    spent = [load.result.rate / load.busy for load in loads if load.busy]
     return Row(
         name=road.name,
         version=road.version,
         rate=median(one.rate for one in results),
+        rate_per_cpu_second=median(spent) if spent else None,
         p50_ms=median(one.p50_us for one in results) / 1e3,
         p99_ms=median(one.p99_us for one in results) / 1e3,
         busy=median(load.busy for load in loads) if road.worker_pids else None,

@@ -14,6 +14,7 @@ class Row(msgspec.Struct, frozen=True):
     version: str = ""
     rate: float | None = None
     share_of_nginx: float | None = None
+    rate_per_cpu_second: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
     busy: float | None = None
@@ -70,7 +71,7 @@ class Report(msgspec.Struct, frozen=True):
     crowds: tuple[Crowd, ...] = ()
     memory: Memory | None = None
     goals: tuple[Goal, ...] = ()
-    others_share_of_gateway_core: float = 0.0
+    others_share_of_gateway_core: float | None = None
 
 
 Cell = Callable[[Row], str]
@@ -79,6 +80,7 @@ _CALLS: list[tuple[str, Cell]] = [
     ("not streaming", lambda row: f"{row.name} {row.version}".strip()),
     ("req/s", lambda row: _number(row.rate, ",.0f")),
     ("of nginx", lambda row: _number(row.share_of_nginx, ".4f")),
+    ("per s of its processor time", lambda row: _number(row.rate_per_cpu_second, ",.0f")),
     ("p50 ms", lambda row: _number(row.p50_ms, ".2f")),
     ("p99 ms", lambda row: _number(row.p99_ms, ".2f")),
     ("core busy", lambda row: _number(row.busy, ".0%")),
@@ -98,7 +100,9 @@ _STREAMS: list[tuple[str, Cell]] = [
 
 def tables(report: Report) -> list[list[list[str]]]:
     """Every table of the report: a list of lines of cells, the heading first."""
-    made = [_table(_CALLS, report.rows), _table(_STREAMS, report.rows)]
+    made = [
+        _table(columns, report.rows) for columns in (_CALLS, _STREAMS) if _has_figures(columns, report.rows)
+    ]
     if report.crowds:
         made.append(_crowd_table(report.crowds))
     if report.goals:
@@ -132,15 +136,20 @@ def remarks(report: Report) -> list[str]:
             f"Turnpike's worker held {memory.early_bytes / 2**20:.1f} MiB after {memory.early_calls:,} calls "
             f"and {memory.late_bytes / 2**20:.1f} MiB after {memory.late_calls:,} ({memory.growth:+.1%})"
         )
-    said.append(
-        f"other processes of the machine took {report.others_share_of_gateway_core:.0%} of the gateway's core "
-        "in the worst measurement of rate"
-    )
+    if report.others_share_of_gateway_core is not None:
+        said.append(
+            f"other processes of the machine took {report.others_share_of_gateway_core:.0%} of the gateway's core "
+            "in the worst measurement of rate"
+        )
     return said
 
 
 def _listed(sentences: Sequence[str]) -> str:
     return "\n".join(f"- {words}" for words in sentences)
+
+
+def _has_figures(columns: list[tuple[str, Cell]], rows: Sequence[Row]) -> bool:
+    return any(cell(row) for row in rows for _, cell in columns[1:])
 
 
 def _table(columns: list[tuple[str, Cell]], rows: Sequence[Row]) -> list[list[str]]:

@@ -12,7 +12,7 @@ def a_report(*rows: Row) -> Report:
 def test_what_was_not_measured_is_an_empty_cell() -> None:
     text = as_markdown(a_report(Row("direct", rate=80_000.0)))
 
-    assert "| direct | 80,000 |  |  |  |  |  |  |  |" in text
+    assert "| direct | 80,000 |  |  |  |  |  |  |  |  |" in text
 
 
 def test_a_row_that_could_not_run_says_why_below_the_tables() -> None:
