@@ -10,11 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from turnpike.dialects.anthropic_errors import ANTHROPIC_ERRORS
-from turnpike.dialects.event_stream import AnswerFacts, EventStream
+from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
 from turnpike.dialects.json_body import decode_answer, decode_call, model_span
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.speech import CallBody, Speech
-from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import ANTHROPIC_COUNT_TOKENS, ANTHROPIC_MESSAGES
 from turnpike.domain.usage import UNKNOWN, Usage
 
@@ -76,11 +75,9 @@ def read_count(body: bytes) -> AnswerFacts:
 def read_event(data: bytes, stream: EventStream) -> None:
     """Note what an event says: the message's id, the end, an error, the usage so far."""
     try:
-        event = _event_decoder.decode(data)
+        event = decode_event(_event_decoder, data, _event_decoder)
     except msgspec.ValidationError:
         return
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
     kind = event.type
     if kind == "content_block_delta":
         stream.has_content = True

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from turnpike.dialects.sse import EventSplitter, event_data
+from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.usage import UNKNOWN, Usage
+
+T = TypeVar("T")
 
 
 class AnswerFacts(msgspec.Struct, frozen=True, gc=False):
@@ -17,20 +22,35 @@ class AnswerFacts(msgspec.Struct, frozen=True, gc=False):
     usage: Usage = UNKNOWN
 
 
+def decode_event(decoder: msgspec.json.Decoder[T], data: bytes, lenient: msgspec.json.Decoder[T]) -> T:
+    """An event's data as `decoder` reads it, or `lenient` where a field is not of its type.
+
+    Raises ValueError where even that does not fit, UpstreamInvalid where it is not JSON.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        return lenient.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
+
+
 class EventStream:
     """One streamed answer of a dialect, whose `read_event` notes what each event says.
 
     ended: the dialect's own terminator has come; nothing else says that a stream is whole.
     failed: the provider's own error event has come.
+    is_empty: nothing has come yet.
     has_content: the first event with a part of the answer has come.
     """
 
-    __slots__ = ("_read_event", "_splitter", "ended", "failed", "has_content", "id", "usage")
+    __slots__ = ("_read_event", "_splitter", "ended", "failed", "has_content", "id", "is_empty", "usage")
 
     def __init__(self, read_event: Callable[[bytes, EventStream], None]) -> None:
         self._read_event = read_event
         self._splitter = EventSplitter()
         self.ended = self.failed = self.has_content = False
+        self.is_empty = True
         self.id: str | None = None
         self.usage = UNKNOWN
 
@@ -39,6 +59,7 @@ class EventStream:
 
         Raises UpstreamInvalid where an event is not what the dialect allows.
         """
+        self.is_empty = False
         events = self._splitter.split(data)
         for event in events:
             self._read(event)
@@ -47,7 +68,9 @@ class EventStream:
     def finish(self) -> bytes:
         """The last event of a provider that closed without the blank line behind it."""
         event = self._splitter.rest()
-        if event.strip():
+        if not event.strip():
+            return b""
+        with contextlib.suppress(UpstreamInvalid):
             self._read(event)
         return event if self.ended or self.failed else b""
 

@@ -34,12 +34,21 @@ def decode_call(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise InvalidJson("The body is nested too deeply.") from fault
 
 
-def decode_answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """A provider's JSON as `decoder` reads it. Raises UpstreamInvalid."""
+def decode_answer(
+    decoder: msgspec.json.Decoder[T], body: bytes, lenient: msgspec.json.Decoder[T] | None = None
+) -> T:
+    """A provider's JSON as `decoder` reads it, or `lenient` where a field is not of its type.
+
+    Raises UpstreamInvalid.
+    """
     try:
         return decoder.decode(body)
+    except msgspec.ValidationError as fault:
+        if lenient is not None:
+            return decode_answer(lenient, body)
+        raise UpstreamInvalid(f"The provider's answer is not of its dialect ({fault}).") from fault
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        what = "is empty" if not body.strip() else f"is not what its dialect allows ({fault})"
+        what = "is empty" if not body.strip() else f"is not JSON ({fault})"
         raise UpstreamInvalid(f"The provider's answer {what}.") from fault
 
 

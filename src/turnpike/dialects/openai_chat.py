@@ -9,13 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from turnpike.dialects.event_stream import AnswerFacts, EventStream
+from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
 from turnpike.dialects.json_body import decode_answer, decode_call, model_span
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.openai_errors import CHAT_ERRORS
-from turnpike.dialects.openai_usage import chat_usage
+from turnpike.dialects.openai_usage import ChatUsage, chat_usage, mended
 from turnpike.dialects.speech import CallBody, Speech
-from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import OPENAI_CHAT, OPENAI_COMPLETIONS
 
 DONE: Final = b"[DONE]"
@@ -31,19 +30,30 @@ class _Call(msgspec.Struct, gc=False):
 class _Answer(msgspec.Struct, gc=False):
     choices: list[msgspec.Raw]
     id: Any = None
+    usage: ChatUsage | None = None
+
+
+class _OddAnswer(_Answer, gc=False):
     usage: Any = None
 
 
 class _Event(msgspec.Struct, gc=False):
     choices: list[msgspec.Raw] | None = None
     id: Any = None
-    usage: Any = None
+    usage: ChatUsage | None = None
     error: Any = None
+
+
+class _OddEvent(_Event, gc=False):
+    choices: Any = None
+    usage: Any = None
 
 
 _call_decoder = msgspec.json.Decoder(_Call)
 _answer_decoder = msgspec.json.Decoder(_Answer)
+_odd_answer_decoder: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_OddAnswer)
 _event_decoder = msgspec.json.Decoder(_Event)
+_odd_event_decoder: msgspec.json.Decoder[_Event] = msgspec.json.Decoder(_OddEvent)
 
 
 def read_call(body: bytes) -> CallBody:
@@ -55,25 +65,24 @@ def read_call(body: bytes) -> CallBody:
 
 def read_answer(body: bytes) -> AnswerFacts:
     """What a whole answer says of itself. Raises UpstreamInvalid where it has no choices."""
-    answer = decode_answer(_answer_decoder, body)
-    return AnswerFacts(answer.id if isinstance(answer.id, str) else None, chat_usage(answer.usage))
+    answer = decode_answer(_answer_decoder, body, _odd_answer_decoder)
+    usage = chat_usage(mended(answer.usage, ChatUsage))
+    return AnswerFacts(answer.id if isinstance(answer.id, str) else None, usage)
 
 
 def read_event(data: bytes, stream: EventStream) -> None:
     """Note what an event says: the end, an error, the first choice, the usage."""
-    if data.strip() == DONE:
+    if data.startswith(DONE):
         stream.ended = True
         return
     try:
-        event = _event_decoder.decode(data)
+        event = decode_event(_event_decoder, data, _odd_event_decoder)
     except msgspec.ValidationError:
         return
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
     if event.choices:
         stream.has_content = True
     if event.usage is not None:
-        stream.usage = chat_usage(event.usage)
+        stream.usage = chat_usage(mended(event.usage, ChatUsage))
     if stream.id is None and isinstance(event.id, str):
         stream.id = event.id
     if event.error is not None:

@@ -9,14 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from turnpike.dialects.event_stream import AnswerFacts, EventStream
+from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
 from turnpike.dialects.json_body import decode_answer, decode_call, model_span
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.openai_errors import RESPONSES_ERRORS
-from turnpike.dialects.openai_usage import responses_usage
+from turnpike.dialects.openai_usage import ResponsesUsage, mended, responses_usage
 from turnpike.dialects.speech import CallBody, Speech
-from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import OPENAI_RESPONSES
+
+DONE: Final = b"[DONE]"
+"""Not of this dialect, but some providers end their streams with it all the same."""
 
 TERMINAL_TYPES: Final = frozenset(
     ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
@@ -35,6 +37,10 @@ class _Call(msgspec.Struct, gc=False):
 class _Answer(msgspec.Struct, gc=False):
     id: str
     output: list[msgspec.Raw]
+    usage: ResponsesUsage | None = None
+
+
+class _OddAnswer(_Answer, gc=False):
     usage: Any = None
 
 
@@ -44,6 +50,10 @@ class _Count(msgspec.Struct, gc=False):
 
 class _EventResponse(msgspec.Struct, gc=False):
     id: Any = None
+    usage: ResponsesUsage | None = None
+
+
+class _OddEventResponse(_EventResponse, gc=False):
     usage: Any = None
 
 
@@ -52,11 +62,17 @@ class _Event(msgspec.Struct, gc=False):
     response: _EventResponse | None = None
 
 
+class _OddEvent(_Event, gc=False):
+    response: _OddEventResponse | None = None
+
+
 _call_decoder = msgspec.json.Decoder(_Call)
 _answer_decoder = msgspec.json.Decoder(_Answer)
+_odd_answer_decoder: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_OddAnswer)
 _count_decoder = msgspec.json.Decoder(_Count)
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _event_decoder = msgspec.json.Decoder(_Event)
+_odd_event_decoder: msgspec.json.Decoder[_Event] = msgspec.json.Decoder(_OddEvent)
 
 
 def read_call(body: bytes) -> CallBody:
@@ -75,8 +91,8 @@ def read_call(body: bytes) -> CallBody:
 
 def read_answer(body: bytes) -> AnswerFacts:
     """What a response says of itself. Raises UpstreamInvalid where it has no id or output."""
-    answer = decode_answer(_answer_decoder, body)
-    return AnswerFacts(answer.id, responses_usage(answer.usage))
+    answer = decode_answer(_answer_decoder, body, _odd_answer_decoder)
+    return AnswerFacts(answer.id, responses_usage(mended(answer.usage, ResponsesUsage)))
 
 
 def read_count(body: bytes) -> AnswerFacts:
@@ -93,14 +109,12 @@ def read_any_object(body: bytes) -> AnswerFacts:
 
 def read_event(data: bytes, stream: EventStream) -> None:
     """Note what an event says: which response it is, its end, an error, the usage."""
+    if data.startswith(DONE):
+        return
     try:
-        event = _event_decoder.decode(data)
+        event = decode_event(_event_decoder, data, _odd_event_decoder)
     except msgspec.ValidationError:
         return
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        if data.strip() == b"[DONE]":
-            return
-        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
     if event.response is not None:
         _note_response(event.type, event.response, stream)
     elif event.type == "error":
@@ -113,7 +127,7 @@ def _note_response(kind: str, response: _EventResponse, stream: EventStream) -> 
     if isinstance(response.id, str):
         stream.id = response.id
     if response.usage is not None:
-        stream.usage = responses_usage(response.usage)
+        stream.usage = responses_usage(mended(response.usage, ResponsesUsage))
     if kind in TERMINAL_TYPES:
         stream.ended = True
         stream.failed = kind == "response.failed"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import Final, NewType
 
 CallId = NewType("CallId", str)
 """A UUIDv7 in its 36-character form."""
 
+CHANCE_DIGITS: Final = 19
+"""Hexadecimal digits of chance that an id takes: 74 bits of them, and two that go unused."""
 
-def uuid7(now_ns: int, random10: bytes) -> str:
-    """A UUIDv7 of the moment `now_ns` and ten random bytes (RFC 9562, 5.7)."""
-    milliseconds = now_ns // 1_000_000
-    tail = int.from_bytes(random10, "big") & 0x0FFF_3FFF_FFFF_FFFF_FFFF
-    text = f"{(milliseconds << 80) | 0x7000_8000_0000_0000_0000 | tail:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def uuid7(now_ns: int, chance: str) -> str:
+    """A UUIDv7 of the moment `now_ns` and `CHANCE_DIGITS` hexadecimal digits (RFC 9562, 5.7)."""
+    time = f"{now_ns // 1_000_000:012x}"
+    return f"{time[:8]}-{time[8:]}-7{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:19]}"

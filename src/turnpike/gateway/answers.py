@@ -78,8 +78,7 @@ async def raise_for_status(answer: Answer, speech: Speech, provider: str) -> Non
 
 def _foreign(status: int, body: bytes, provider: str) -> TurnpikeError:
     """The error for a status whose body is not of the dialect: an HTML page, a bare line."""
-    excerpt = " ".join(body[:1000].decode("utf-8", "replace").split())[:EXCERPT_CHARACTERS]
-    said = f"The provider {provider} answered {status}: {excerpt or '(nothing)'}"
+    said = f"The provider {provider} answered {status}: {_excerpt(body)}"
     if status in (408, 504):
         return UpstreamTimeout(said)
     if status >= 500 or status == 429:
@@ -87,6 +86,13 @@ def _foreign(status: int, body: bytes, provider: str) -> TurnpikeError:
     if status in (400, 413, 422):
         return InvalidRequest(said)
     return UpstreamInvalid(said)
+
+
+def _excerpt(body: bytes) -> str:
+    text = " ".join(body[:1000].decode("utf-8", "replace").split())[:EXCERPT_CHARACTERS]
+    if text.startswith("<"):
+        return "(a page of HTML)"
+    return text or "(nothing)"
 
 
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])

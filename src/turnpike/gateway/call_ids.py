@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from turnpike.domain.ids import CallId, uuid7
+from turnpike.domain.ids import CHANCE_DIGITS, CallId, uuid7
 from turnpike.ports.clock import Clock
 from turnpike.ports.randomness import Randomness
 
-ID_BYTES: Final = 10
-STOCK_BYTES: Final = 4000
+STOCK_BYTES: Final = 3800
 """Asked of the system at once, since a system call per id would be a fiftieth of a call's cost."""
 
 
@@ -21,14 +20,14 @@ class CallIds:
     def __init__(self, clock: Clock, randomness: Randomness) -> None:
         self._clock = clock
         self._randomness = randomness
-        self._stock = b""
+        self._stock = ""
         self._at = 0
 
     def next(self) -> CallId:
         """A fresh id."""
-        if self._at >= len(self._stock):
-            self._stock = self._randomness.take(STOCK_BYTES)
-            self._at = 0
         at = self._at
-        self._at = at + ID_BYTES
-        return CallId(uuid7(self._clock.now_ns(), self._stock[at : at + ID_BYTES]))
+        if at >= len(self._stock):
+            self._stock = self._randomness.take(STOCK_BYTES).hex()
+            at = 0
+        self._at = at + CHANCE_DIGITS
+        return CallId(uuid7(self._clock.now_ns(), self._stock[at : at + CHANCE_DIGITS]))

@@ -21,11 +21,10 @@ def origin_lines(origins: frozenset[str], headers: dict[bytes, bytes]) -> bytes:
 
 
 def preflight_lines(origins: frozenset[str], headers: dict[bytes, bytes]) -> bytes:
-    """The answer's lines to a preflight: the wished-for headers are allowed with the origin."""
-    lines = origin_lines(origins, headers)
-    if b"allow-origin" not in lines:
-        return lines
-    lines += b"access-control-allow-methods: %b\r\n" % METHODS
+    """What a preflight is told beside `origin_lines`; nothing where the origin may not call."""
+    if b"allow-origin" not in origin_lines(origins, headers):
+        return b""
+    lines = b"access-control-allow-methods: %b\r\n" % METHODS
     wished = headers.get(b"access-control-request-headers")
     if wished is not None:
         lines += b"access-control-allow-headers: %b\r\n" % wished

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from turnpike.domain.errors import TurnpikeError, UpstreamFailed, UpstreamTimeout
+from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed, UpstreamTimeout
 from turnpike.domain.outcome import Attempt, CallStatus
 from turnpike.gateway.catalogue import Way
 from turnpike.gateway.deadline_headers import Wishes
@@ -58,57 +58,45 @@ class Dispatcher:
             for tried in range(way.retries + 1):
                 if fault is not None and tried:
                     await asyncio.sleep(RETRY_PAUSE_SECONDS * 2 ** (tried - 1))
+                started_ns = self._clock.monotonic_ns()
                 try:
-                    return await self._attempt(way, head, body, patience, progress)
+                    answer = await way.uplink.channel.send(head, body, patience)
+                    return Dispatched(answer, way, patience, started_ns)
                 except Unreached as unreached:
                     fault = unreached
+                    self._note_failure(progress, way, started_ns, unreachable(unreached))
+                except TurnpikeError as error:
+                    self._note_failure(progress, way, started_ns, error)
+                    raise
+                except asyncio.CancelledError:
+                    self._note_failure(progress, way, started_ns, ClientClosed("The caller left."))
+                    raise
                 if self._now() >= patience.total_at:
                     break
         raise unreachable(fault)
 
-    async def _attempt(
-        self, way: Way, head: bytes, body: bytes, patience: Patience, progress: Progress
-    ) -> Dispatched:
-        """One try at one target, noted in `progress` where it fails."""
-        started_ns = self._clock.monotonic_ns()
-        try:
-            answer = await way.uplink.channel.send(head, body, patience)
-        except Unreached as unreached:
-            code = "upstream_timeout" if unreached.timed_out else "upstream_failed"
-            self._note(progress, way, started_ns, CallStatus.FAILED, None, code)
-            raise
-        except TurnpikeError as error:
-            self._note(progress, way, started_ns, CallStatus.FAILED, None, error.code)
-            raise
-        except asyncio.CancelledError:
-            self._note(progress, way, started_ns, CallStatus.CANCELLED, None, "client_closed")
-            raise
-        return Dispatched(answer, way, patience, started_ns)
-
     def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:
         """Note how the attempt ended that brought an answer: as the call did."""
-        progress.upstream_ended_ns = self._clock.monotonic_ns()
-        self._note(
-            progress,
-            dispatched.way,
-            dispatched.started_ns,
-            progress.status,
-            dispatched.answer.status,
-            progress.error,
+        if progress.upstream_ended_ns is None:
+            progress.upstream_ended_ns = self._clock.monotonic_ns()
+        way = dispatched.way
+        progress.attempts.append(
+            Attempt(
+                way.uplink.provider,
+                way.model,
+                progress.status,
+                dispatched.answer.status,
+                progress.error,
+                dispatched.started_ns,
+                progress.upstream_ended_ns,
+            )
         )
 
-    def _note(
-        self,
-        progress: Progress,
-        way: Way,
-        started_ns: int,
-        status: CallStatus,
-        http_status: int | None,
-        error: str | None,
-    ) -> None:
+    def _note_failure(self, progress: Progress, way: Way, started_ns: int, error: TurnpikeError) -> None:
+        status = CallStatus.CANCELLED if isinstance(error, ClientClosed) else CallStatus.FAILED
         ended_ns = self._clock.monotonic_ns()
         progress.attempts.append(
-            Attempt(way.uplink.provider, way.model, status, http_status, error, started_ns, ended_ns)
+            Attempt(way.uplink.provider, way.model, status, None, error.code, started_ns, ended_ns)
         )
 
 
@@ -122,7 +110,7 @@ def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes]) -> b
         way.path,
         outgoing.suffix,
         fixed,
-        upstream_lines(headers, uplink.fixed_names),
+        upstream_lines(headers, uplink.dropped_names),
     )
 
 

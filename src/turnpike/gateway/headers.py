@@ -71,10 +71,9 @@ NOT_BACK: Final = frozenset(
 )
 
 
-def upstream_lines(headers: dict[bytes, bytes], fixed: frozenset[bytes]) -> bytes:
-    """The caller's header lines that go upstream; `fixed` names those the provider's own replace."""
+def upstream_lines(headers: dict[bytes, bytes], dropped: frozenset[bytes]) -> bytes:
+    """The caller's header lines that go upstream, `dropped` (NOT_UPSTREAM and more) left out."""
     named = headers.get(b"connection")
-    dropped = NOT_UPSTREAM | fixed
     if named is not None and named not in (b"keep-alive", b"close"):
         dropped |= {name.strip().lower() for name in named.split(b",")}
     return b"".join(

@@ -45,7 +45,12 @@ class Relay:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UpstreamInvalid("The provider packed its stream, unasked.")
         self._answer.expire_by(self.dispatched.patience.first_content_at)
-        return await self._next()
+        try:
+            return await self._next()
+        except UpstreamInterrupted as fault:
+            if not self.stream.is_empty:
+                raise
+            raise UpstreamInvalid("The provider's stream was empty.") from fault
 
     async def pass_on(self, events: bytes, reply: Reply) -> None:
         """Send `events` and all that follow.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 from urllib.parse import unquote
@@ -44,22 +44,14 @@ class Router:
             "/readyz": self._ready,
         }
 
-    async def __call__(self, request: Request, reply: Reply) -> None:
+    def __call__(self, request: Request, reply: Reply) -> Awaitable[None]:
         """Answer one request."""
-        path = request.path
         if self._origins:
-            if request.method == "OPTIONS":
-                reply.whole(204, preflight_lines(self._origins, request.headers), b"")
-                return
             reply = _WithLines(reply, origin_lines(self._origins, request.headers))
-        call = _PLANS.get(path)
+        call = _PLANS.get(request.path)
         if call is not None and request.method == "POST":
-            await carry(self._road, call[0], call[1], request, reply)
-            return
-        try:
-            await self._answer_other(request, reply)
-        except TurnpikeError as error:
-            reply.whole(*self.render_error(path, request.headers, error))
+            return carry(self._road, call[0], call[1], request, reply)
+        return self._answer_other(request, reply)
 
     def render_error(self, path: str, headers: dict[bytes, bytes], error: TurnpikeError) -> RenderedError:
         """An error of a request that is no call, in the shape that the caller's SDK parses."""
@@ -68,6 +60,9 @@ class Router:
         return error.http_status, call_lines(request_id) + error_lines(error), body
 
     async def _answer_other(self, request: Request, reply: Reply) -> None:
+        if self._origins and request.method == "OPTIONS":
+            reply.whole(204, preflight_lines(self._origins, request.headers), b"")
+            return
         path = request.path
         kept = kept_request(path) if path not in CALLS else None
         if kept is not None:

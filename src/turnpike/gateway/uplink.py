@@ -15,7 +15,7 @@ class Uplink(msgspec.Struct, frozen=True):
     """What a call to a provider needs, rendered once.
 
     paths: the request target for each surface. fixed_heads: host, credential and
-    the provider's own headers, one for each credential. fixed_names: the names in it, which a caller's headers do not override.
+    the provider's own headers, one for each credential. dropped_names: the caller's headers that do not travel to it.
     """
 
     provider: str
@@ -23,6 +23,6 @@ class Uplink(msgspec.Struct, frozen=True):
     channel: Channel
     paths: Mapping[Surface, bytes]
     fixed_heads: tuple[bytes, ...]
-    fixed_names: frozenset[bytes]
+    dropped_names: frozenset[bytes]
     limits: TimeLimits
     retries: int

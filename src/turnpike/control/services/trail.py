@@ -51,7 +51,7 @@ class Continued(msgspec.Struct, frozen=True):
 def continued(plane: Plane, head: AuditHead, actor: Actor, entries: Iterable[Entry]) -> Continued:
     """The entries as events of one change that continue the trail at `head`."""
     at_ns = plane.clock.now_ns()
-    change = uuid7(at_ns, plane.randomness.take(10))
+    change = uuid7(at_ns, plane.randomness.take(10).hex())
     events = []
     for entry in entries:
         detail = {**entry.detail, "key": actor.key} if actor.key else entry.detail

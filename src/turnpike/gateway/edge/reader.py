@@ -67,10 +67,12 @@ class RequestReader:
         "_headers",
         "_limits",
         "_lines",
+        "_method",
         "_parser",
         "_raw_head_bytes",
         "_sink",
         "_target",
+        "_version",
         "closed",
         "in_body",
         "in_head",
@@ -87,6 +89,7 @@ class RequestReader:
         self.in_head = self.in_body = False
         self._fault: TurnpikeError | None = None
         self._target = b""
+        self._method = self._version = ""
         self._headers: dict[bytes, bytes] = {}
         self._lines = self._head_bytes = self._raw_head_bytes = 0
         self._body: list[bytes] = []
@@ -159,14 +162,14 @@ class RequestReader:
         self.in_head = False
         self.in_body = True
         limits, headers = self._limits, self._headers
+        self._method = self._parser.get_method().decode()
+        self._version = self._parser.get_http_version()
         if self._head_bytes + len(self._target) > limits.head_bytes:
             fault: TurnpikeError | None = head_too_large(limits)
         elif self._lines > limits.header_count:
             fault = head_too_large(limits)
         else:
-            fault = self._fault or check_head(
-                self._parser.get_method().decode(), self._parser.get_http_version(), headers, limits
-            )
+            fault = self._fault or check_head(self._method, self._version, headers, limits)
         if fault is not None:
             self.refuse(fault)
         elif b"expect" in headers:
@@ -188,14 +191,14 @@ class RequestReader:
         if self.closed:
             return
         self.in_head = self.in_body = False
-        parser, body = self._parser, self._body
+        body = self._body
         try:
             path, query = split_target(self._target)
         except InvalidRequest as fault:
             self.refuse(fault)
             return
         request = Request(
-            parser.get_method().decode(),
+            self._method,
             path,
             query,
             self._headers,
@@ -206,5 +209,5 @@ class RequestReader:
         if body:
             self._body = []
             self._body_bytes = 0
-        reads_chunks = parser.get_http_version() == "1.1"
-        self._sink.arrived(Incoming(request, parser.should_keep_alive(), reads_chunks))
+        keep_alive = self._parser.should_keep_alive()
+        self._sink.arrived(Incoming(request, keep_alive, self._version == "1.1"))

@@ -78,8 +78,11 @@ class UpstreamConnection(Limited, asyncio.Protocol):
 
     # The call's side: Answer
 
-    async def send(self, head: bytes, body: bytes, patience: Patience) -> None:
-        """Send a request and wait for the answer's head. Raises as `Channel.send` does."""
+    def send(self, head: bytes, body: bytes, patience: Patience) -> None:
+        """Send a request; `has_head` says when the answer's head is there.
+
+        Raises UpstreamFailed where the connection is closed.
+        """
         self.busy = True
         self._complete = self._headers_complete = self._reusable = False
         self._error = None
@@ -96,10 +99,13 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body))
         now = self._pool.now()
         self._pool.deadlines.limit(self, min(now + patience.first_byte_seconds, patience.total_at))
-        while not self._headers_complete:
-            if self._error is not None:
-                raise self._error
-            await self._more()
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the answer's head is there. Raises the error that came instead."""
+        if self._error is not None and not self._headers_complete:
+            raise self._error
+        return self._headers_complete
 
     async def whole(self, limit_bytes: int) -> bytes:
         """The whole body."""
@@ -109,7 +115,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             if self._pending_bytes > limit_bytes:
                 raise UpstreamInvalid(f"The provider's answer is over {limit_bytes} bytes.")
             self._resume()
-            await self._more()
+            await self.more()
         pending = self._pending
         body = pending[0] if len(pending) == 1 else b"".join(pending)
         self._pending = []
@@ -123,7 +129,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
                 return b""
             if self._error is not None:
                 raise self._error
-            await self._more()
+            await self.more()
         pending = self._pending
         piece = pending[0] if len(pending) == 1 else b"".join(pending)
         self._pending = []
@@ -175,12 +181,10 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             return True
         return not any(flags & GONE for _, flags in self._poll.poll(0))
 
-    async def _more(self) -> None:
-        self._waiter = self._pool.future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def more(self) -> asyncio.Future[None]:
+        """What is done when there is more to look at."""
+        waiter = self._waiter = self._pool.future()
+        return waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -39,7 +39,9 @@ class Pool:
         """Send a request on a connection of the pool, or a new one. Raises as `Channel.send`."""
         connection = self._take() or await self._dial(patience)
         try:
-            await connection.send(head, body, patience)
+            connection.send(head, body, patience)
+            while not connection.has_head:
+                await connection.more()
         except BaseException:
             connection.leave()
             raise
