@@ -35,8 +35,13 @@ keys:
 @contextlib.contextmanager
 def turnpike(folder: Path, upstreams: Upstreams, cores: Cores) -> Iterator[Gateway]:
     """Turnpike in front of the fake upstreams, once it has carried a call."""
-    with started(folder, configuration(upstreams), cores) as gateway:
-        latency.check(gateway)
+    with started(folder / "turnpike", configuration(upstreams), cores) as gateway:
+        try:
+            latency.check(gateway)
+        except BenchError as fault:
+            raise BenchError(
+                f"{fault}\nTurnpike's log ends: {_last_words(folder / 'turnpike' / 'out.log')}"
+            ) from fault
         yield gateway
 
 
