@@ -96,7 +96,7 @@ def a_snapshot(serial: int) -> StoredSnapshot:
 def test_an_empty_store_is_at_revision_zero_and_holds_nothing(store: Store) -> None:
     state = store.state()
     assert (state.revision, state.resources, state.keys, state.snapshot) == (0, (), (), None)
-    assert state.audit_head == AuditHead(0, b"")
+    assert state.audit_head == AuditHead(0, b"", b"")
 
 
 def test_what_was_committed_is_read_back_equal(store: Store) -> None:
@@ -112,7 +112,8 @@ def test_what_was_committed_is_read_back_equal(store: Store) -> None:
         20,
     )
     key = StoredKey("app", (StoredSecret(b"d1", 5, 99), StoredSecret(b"d2", 6)), revoked_at_ns=7)
-    change = Change(0, (provider,), (key,), (), (an_event(1),), a_snapshot(1))
+    head = AuditHead(1, b"digest", b"mark")
+    change = Change(0, (provider,), (key,), (), (an_event(1),), head, a_snapshot(1))
     store.commit(change)
     state = store.state()
     assert state.revision == store.revision() == 1
@@ -121,7 +122,7 @@ def test_what_was_committed_is_read_back_equal(store: Store) -> None:
     assert state.keys == (key,)
     assert store.key("app") == key
     assert state.snapshot == a_snapshot(1)
-    assert state.audit_head == store.audit_head() == AuditHead(1, bytes([1]))
+    assert state.audit_head == store.audit_head() == head
     assert store.events(EventQuery(10)) == (an_event(1),)
 
 

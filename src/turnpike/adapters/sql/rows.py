@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from turnpike.ports.store import AuditEvent, SealedSecret, StoredResource, StoredSecret, StoredSnapshot
+from turnpike.ports.store import AuditEvent, AuditHead, SealedSecret, StoredResource, StoredSecret, StoredSnapshot
 
 Values = dict[str, object]
 Row = sa.Row[Any]
@@ -82,6 +82,16 @@ def event_of(row: Row) -> AuditEvent:
         previous=row.previous,
         digest=row.digest,
     )
+
+
+def head_values(head: AuditHead) -> Values:
+    """The audit trail's columns of `store_state`."""
+    return {"audit_serial": head.serial, "audit_digest": head.digest, "audit_mark": head.mark}
+
+
+def head_of(row: Row) -> AuditHead:
+    """The end of the audit trail in the row of `store_state`."""
+    return AuditHead(row.audit_serial, row.audit_digest, row.audit_mark)
 
 
 def snapshot_of(row: Row) -> StoredSnapshot:

@@ -59,7 +59,7 @@ class SqlStore:
     def audit_head(self) -> AuditHead:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(t.store_state)).one()
-            return AuditHead(row.audit_serial, row.audit_digest)
+            return rows.head_of(row)
 
     def state(self) -> State:
         with reading(self._engine) as connection:
@@ -68,7 +68,7 @@ class SqlStore:
                 revision=row.revision,
                 resources=_resources(connection, sa.select(t.resources)),
                 keys=_keys(connection),
-                audit_head=AuditHead(row.audit_serial, row.audit_digest),
+                audit_head=rows.head_of(row),
                 snapshot=next(iter(_snapshots(connection, 1)), None),
             )
 
@@ -121,7 +121,7 @@ class SqlStore:
             _remove(connection, change.removed)
             _put_resources(connection, change.resources)
             _put_keys(connection, change.keys)
-            _append(connection, change.events)
+            _append(connection, change.events, change.audit_head)
             if change.snapshot is not None:
                 _publish(connection, change.snapshot)
 
@@ -237,12 +237,11 @@ def _put_keys(connection: sa.Connection, keys: tuple[StoredKey, ...]) -> None:
         connection.execute(sa.insert(t.key_secrets), secrets)
 
 
-def _append(connection: sa.Connection, events: tuple[AuditEvent, ...]) -> None:
-    if not events:
-        return
-    connection.execute(sa.insert(t.audit_events), [rows.event_values(event) for event in events])
-    head = events[-1]
-    connection.execute(sa.update(t.store_state).values(audit_serial=head.serial, audit_digest=head.digest))
+def _append(connection: sa.Connection, events: tuple[AuditEvent, ...], head: AuditHead | None) -> None:
+    if events:
+        connection.execute(sa.insert(t.audit_events), [rows.event_values(event) for event in events])
+    if head is not None:
+        connection.execute(sa.update(t.store_state).values(rows.head_values(head)))
 
 
 def _publish(connection: sa.Connection, snapshot: StoredSnapshot) -> None:

@@ -16,6 +16,7 @@ store_state = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("audit_serial", sa.BigInteger, nullable=False),
     sa.Column("audit_digest", sa.LargeBinary, nullable=False),
+    sa.Column("audit_mark", sa.LargeBinary, nullable=False),
 )
 
 resources = sa.Table(
