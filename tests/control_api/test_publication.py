@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.control_api.bench import Bench, SetClock, caller, made_key
+from turnpike.adapters.sql.store import open_postgres_store
 from turnpike.control.app import make_control
 from turnpike.control.publish import Delivery, Publication, Published, Report, delivery_for
 from turnpike.control.services.identify import local_token, node_token
@@ -236,3 +237,14 @@ async def test_control_is_ready_once_it_has_published_and_until_it_stops(bench: 
             stopping = await client.get("/readyz")
     assert [a.status_code for a in (before, serving, stopping)] == [503, 200, 503]
     assert [a.json()["code"] for a in (before, stopping)] == ["not_ready", "draining"]
+
+
+async def test_an_absent_store_is_told_with_when_to_try_again(bench: Bench) -> None:
+    store = open_postgres_store("postgresql://nobody:hidden-word@127.0.0.1:1/none")
+    app = make_control(msgspec.structs.replace(bench.plane, store=store))
+    async with caller(app, local_token(bench.plane.seal)) as client:
+        answer = await client.get("/api/v1/keys")
+    store.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert "127.0.0.1" not in answer.text

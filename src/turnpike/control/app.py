@@ -152,7 +152,7 @@ async def _follow(road: Road) -> None:
                     await _publish_stored(road)
                 seen = revision
         except StoreUnavailable as fault:
-            _log.warning("store_unavailable", reason=fault.message)
+            _log.warning("store.unavailable", reason=fault.message)
 
 
 async def _publish_stored(road: Road) -> None:

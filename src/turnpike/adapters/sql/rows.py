@@ -7,7 +7,14 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from turnpike.ports.store import AuditEvent, AuditHead, SealedSecret, StoredResource, StoredSecret, StoredSnapshot
+from turnpike.ports.store import (
+    AuditEvent,
+    AuditHead,
+    SealedSecret,
+    StoredResource,
+    StoredSecret,
+    StoredSnapshot,
+)
 
 Values = dict[str, object]
 Row = sa.Row[Any]

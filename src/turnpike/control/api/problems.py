@@ -83,7 +83,7 @@ def _headers(error: TurnpikeError) -> dict[str, str]:
 async def _answer_turnpike_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, TurnpikeError)
     if isinstance(error, StoreUnavailable):
-        _log.warning("store_unavailable", reason=error.message)
+        _log.warning("store.unavailable", reason=error.message)
         return problem_response(StoreUnavailable("the store cannot be used now; control's log says why"))
     return problem_response(error)
 
@@ -120,5 +120,5 @@ def _methods_of(request: Request) -> list[str]:
 
 
 async def _answer_own_fault(request: Request, error: Exception) -> Response:
-    _log.error("internal_error", path=request.url.path, method=request.method, fault=type(error).__name__)
+    _log.error("control.failed", path=request.url.path, method=request.method, fault=type(error).__name__)
     return problem_response(InternalError("a fault of control's own; its log has the details"))

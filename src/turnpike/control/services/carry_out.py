@@ -94,7 +94,7 @@ def _note(change: Change) -> None:
     """The digests go to the log: kept elsewhere, they tell when history here was written anew."""
     for event in change.events:
         _log.info(
-            "configuration_changed",
+            "configuration.changed",
             serial=event.serial,
             actor=event.actor,
             action=event.action,
@@ -104,4 +104,4 @@ def _note(change: Change) -> None:
             digest=event.digest.hex(),
         )
     if change.snapshot is not None:
-        _log.info("snapshot_published", version=change.snapshot.version, serial=change.snapshot.serial)
+        _log.info("snapshot.published", version=change.snapshot.version, serial=change.snapshot.serial)

@@ -155,7 +155,7 @@ def _ready_providers(plane: Plane, state: State, variables: Variables) -> Decisi
     ]
     for resource in kept:
         _log.warning(
-            "ready_provider_kept", provider=resource.name, reason="its variable is gone, and models need it"
+            "provider.kept", provider=resource.name, reason="its variable is gone, and models need it"
         )
     with_kept = msgspec.structs.replace(defaults, resources=(*defaults.resources, *kept))
     return _decided(plane, state, with_kept, ENVIRONMENT_OWNER)

@@ -26,7 +26,9 @@ def upgrade() -> None:
         sa.Column("audit_digest", sa.LargeBinary, nullable=False),
         sa.Column("audit_mark", sa.LargeBinary, nullable=False),
     )
-    op.bulk_insert(state, [{"id": 1, "revision": 0, "audit_serial": 0, "audit_digest": b"", "audit_mark": b""}])
+    op.bulk_insert(
+        state, [{"id": 1, "revision": 0, "audit_serial": 0, "audit_digest": b"", "audit_mark": b""}]
+    )
     op.create_table(
         "notes",
         sa.Column("name", sa.Text, primary_key=True),
