@@ -292,7 +292,8 @@ SETTINGS: Final = (
         "TURNPIKE_CONFIG",
         "./turnpike.yaml where it exists",
         "configuration applied at start, before the first call is taken",
-        _existing_file,
+        # A role that is started again later must not fail for a file that it no longer needs.
+        Path,
         _config_where_there_is_one,
     ),
     Setting(

@@ -133,6 +133,24 @@ def test_a_faulty_document_ends_the_first_start_with_every_fault_and_status_1(tm
     assert "Traceback" not in refused.stderr
 
 
+def test_a_document_that_is_not_there_is_said_before_anything_starts(tmp_path: Path) -> None:
+    refused = run_command(["up", "--config", "none.yaml"], an_environment(tmp_path / "home"), tmp_path)
+    assert refused.returncode == 1
+    assert "there is no file none.yaml" in refused.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_worker_comes_back_although_the_document_was_moved_away(up: Process, tmp_path: Path) -> None:
+    (tmp_path / "turnpike.yaml").rename(tmp_path / "elsewhere.yaml")
+    victim = up.pid_of("gateway-0")
+    assert victim is not None
+    os.kill(victim, signal.SIGKILL)
+    wait_until(
+        lambda: up.pid_of("gateway-0") not in (None, victim), f"gateway-0 is there again\n{up.account}"
+    )
+    up.wait_for_event("worker.listening", times=3)
+
+
 def test_the_key_is_shown_at_the_first_start_that_succeeds(tmp_path: Path) -> None:
     (tmp_path / "turnpike.yaml").write_text(FAULTY)
     environ = an_environment(tmp_path / "home")

@@ -35,6 +35,7 @@ def run_up(found: Configuration) -> int:
     set_up_logs(settings.log_format, settings.log_level, role="supervisor")
     for name in found.unknown:
         _log.warning("settings.unknown", variable=name)
+    _check_config(settings.config)
     prepare_home(settings.home)
     lock = _locked(settings.home)
     opened_seal(settings)
@@ -51,6 +52,11 @@ def run_up(found: Configuration) -> int:
         finally:
             note.unlink(missing_ok=True)
             lock.release()
+
+
+def _check_config(file: Path | None) -> None:
+    if file is not None and not file.is_file():
+        raise CannotStart(f"TURNPIKE_CONFIG: there is no file {file}")
 
 
 def _locked(home: Path) -> HomeLock:

@@ -72,7 +72,7 @@ def test_an_empty_variable_is_not_set() -> None:
         ("TURNPIKE_GATEWAY_LISTEN", "127.0.0.1:70000", "0 to 65535"),
         ("TURNPIKE_DRAIN_SECONDS", "nan", "a number of seconds"),
         ("TURNPIKE_LOG_FORMAT", "xml", "auto | console | json"),
-        ("TURNPIKE_CONFIG", "/nowhere/turnpike.yaml", "a file that exists"),
+        ("TURNPIKE_TLS_CERTIFICATE", "/nowhere/edge.pem", "a file that exists"),
         ("TURNPIKE_CONTROL_URL", "localhost", "http://"),
         ("TURNPIKE_EDGE_BODY_BYTES", "-1", "a whole number, 1 or more"),
     ],
