@@ -99,7 +99,7 @@ class Worker:
     def __init__(self, app: FastAPI, token: str, name: str, refuses: bool) -> None:
         self._client = caller(app, token)
         self._name = name
-        self._refuses = refuses
+        self.refuses = refuses
         self.running: str | None = None
         self.served: list[str] = []
         self.keys: dict[str, bool] = {}
@@ -123,8 +123,8 @@ class Worker:
                 return
             version = answer.headers["x-turnpike-snapshot"]
             if answer.headers["x-turnpike-phase"] == "offer":
-                refused = version if self._refuses else None
-                held = {} if self._refuses else {version: answer.content}
+                refused = version if self.refuses else None
+                held = {} if self.refuses else {version: answer.content}
                 continue
             snapshot = decode_snapshot(answer.content or held[version])
             held, self.running = {}, version
@@ -183,6 +183,17 @@ async def test_what_one_worker_refuses_is_stored_and_published_nowhere(bench: Be
     assert bench.plane.store.revision() == revision
     assert [worker.running for worker in workers] == before
     assert events == []
+
+
+async def test_what_was_refused_is_offered_anew_once_it_may_be_mended(bench: Bench) -> None:
+    async with control(bench) as (app, client), working(bench, app, True) as workers:
+        refused = await client.put("/api/v1/keys/k", json={"role": "viewer"})
+        workers[0].refuses = False
+        bench.clock.pass_seconds(1)
+        taken = await client.put("/api/v1/keys/k", json={"role": "viewer"})
+        while "k" not in workers[0].keys:
+            await asyncio.sleep(0)
+    assert [refused.status_code, taken.status_code] == [409, 201]
 
 
 async def test_a_revocation_asks_nobody_and_reaches_everybody(bench: Bench) -> None:

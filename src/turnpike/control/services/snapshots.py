@@ -30,16 +30,16 @@ class After(msgspec.Struct, frozen=True):
 def next_snapshot(plane: Plane, previous: StoredSnapshot | None, after: After) -> Snapshot | None:
     """The snapshot to publish; None where workers would serve no differently with it.
 
-    Its version is its serial number and the beginning of its content's digest: `12-9f86d081884c`.
+    Its version is its serial number and the beginning of its digest: `12-9f86d081884c`. The time is
+    part of the digest: what workers refused once is, when it is tried again, another version to them.
     """
     content = _content(plane, after)
-    digest = hashlib.sha256(encode_snapshot(content)).hexdigest()[:_DIGEST_CHARACTERS]
-    if previous is not None and previous.version.endswith("-" + digest) and _is_read(previous):
+    if previous is not None and _content_in_store(previous) == content:
         return None
     serial = previous.serial + 1 if previous else 1
-    return msgspec.structs.replace(
-        content, version=f"{serial}-{digest}", serial=serial, created_at_ns=plane.clock.now_ns()
-    )
+    stamped = msgspec.structs.replace(content, serial=serial, created_at_ns=plane.clock.now_ns())
+    digest = hashlib.sha256(encode_snapshot(stamped)).hexdigest()[:_DIGEST_CHARACTERS]
+    return msgspec.structs.replace(stamped, version=f"{serial}-{digest}")
 
 
 def stored_snapshot(snapshot: Snapshot, actor: str) -> StoredSnapshot:
@@ -71,10 +71,10 @@ def _with_revocation(resource: Resource, keys: Mapping[str, StoredKey]) -> Resou
     return msgspec.structs.replace(resource, revoked=True)
 
 
-def _is_read(stored: StoredSnapshot) -> bool:
-    """Whether this release's workers read it: after an upgrade the same content is published anew."""
+def _content_in_store(stored: StoredSnapshot) -> Snapshot | None:
+    """What was published, without its stamp; None where it is of a form that this release does not read."""
     try:
-        decode_snapshot(stored.body)
+        snapshot = decode_snapshot(stored.body)
     except ValueError:
-        return False
-    return True
+        return None
+    return msgspec.structs.replace(snapshot, version="", serial=0, created_at_ns=0)
