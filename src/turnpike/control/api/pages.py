@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -12,6 +12,16 @@ from turnpike.control.api.answers import json_response
 from turnpike.control.permissions import HOLDERS, OPERATIONS, ROLES, Permission
 
 router = APIRouter(tags=["description"])
+
+_DOCUMENT_TYPES = ("application/yaml", "application/json", "application/vnd.turnpike.document+json")
+_BODIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "put_resource": ("The resource's fields, as in the file.", ("application/json", "application/yaml")),
+    "plan": ("The document; its form is at /api/v1/schema.", _DOCUMENT_TYPES),
+    "apply": ("The document; its form is at /api/v1/schema.", _DOCUMENT_TYPES),
+    "rotate_key": ("`overlap_seconds`, and `secret` where the new one is brought.", ("application/json",)),
+    "link": ("What the worker says of itself.", ("application/json",)),
+}
+"""What operations read that take a body: its meaning and its media types."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
@@ -44,6 +54,10 @@ def described(request: Request) -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             permission = OPERATIONS[operation["operationId"]]
+            if operation["operationId"] in _BODIES:
+                meaning, types = _BODIES[operation["operationId"]]
+                content = {type_: {"schema": {"type": "object"}} for type_ in types}
+                operation["requestBody"] = {"description": meaning, "content": content}
             operation["security"] = [] if permission is Permission.PUBLIC else [{"key": []}]
             operation["x-permission"] = permission
             operation["x-roles"] = [role for role in ROLES if role in HOLDERS.get(permission, ())]
@@ -67,6 +81,8 @@ def _page(document: dict[str, Any]) -> Iterator[str]:
 def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f'<article><span class="method">{method.upper()}</span> <code>{escape(path)}</code>'
     yield f"<br>{escape(operation['description'])}"
+    if body := operation.get("requestBody"):
+        yield f"<br>Body ({escape(', '.join(body['content']))}): {escape(body['description'])}"
     yield f'<br><span class="needs">Needs: {escape(operation["x-permission"])}'
     yield f" ({escape(', '.join(operation['x-roles']) or 'no role')})</span><ul>"
     for parameter in operation.get("parameters", ()):
