@@ -191,3 +191,17 @@ def test_control_alone_holds_its_home_and_ends_with_status_0(tmp_path: Path) -> 
 def test_the_version_comes_at_once(tmp_path: Path) -> None:
     shown = run_command(["version"], an_environment(tmp_path), tmp_path)
     assert shown.stdout.startswith("turnpike ")
+
+
+@pytest.mark.parametrize(
+    "command", [["sim", "--listen"], ["gateway", "--gateway-listen"], ["control", "--control-listen"]]
+)
+def test_a_role_alone_says_in_one_line_that_its_port_is_taken(tmp_path: Path, command: list[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        refused = run_command([*command, taken], an_environment(tmp_path / "home"), tmp_path)
+    assert refused.returncode == 1
+    assert taken.rpartition(":")[2] in refused.stderr.splitlines()[-1]
+    assert "Traceback" not in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -66,7 +67,7 @@ def _faults_of(work: Callable[[], None]) -> list[str]:
     try:
         work()
     except* OSError as group:
-        faults += [fault.strerror or str(fault) for fault in _leaves(group)]
+        faults += [os.strerror(fault.errno) if fault.errno else str(fault) for fault in _leaves(group)]
     return faults
 
 

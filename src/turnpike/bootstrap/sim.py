@@ -40,15 +40,20 @@ async def _serve(settings: SimSettings, listen: Address, say: Callable[[str], No
     application = make_application(settings, clock, SystemRandomness())
     server = Server(application, _rendered, EdgeLimits(), clock, deadlines)
     stopped = _stop_signal()
+    refused: OSError | None = None
     async with asyncio.TaskGroup() as group:
         try:
             port = await server.listen(group, listen.host, listen.port)
         except OSError as fault:
-            raise CannotStart(f"cannot listen on {listen}: {fault.strerror or fault}") from None
-        say(f"turnpike sim, a simulated provider, listens on {Address(listen.host, port).url}")
-        await stopped.wait()
+            # Raised inside the group, it would reach the user as a group of errors.
+            refused = fault
+        else:
+            say(f"turnpike sim, a simulated provider, listens on {Address(listen.host, port).url}")
+            await stopped.wait()
         await server.close()
         deadlines.stop()
+    if refused is not None:
+        raise CannotStart(f"cannot listen on {listen}: {refused.strerror or refused}")
     return 0
 
 
