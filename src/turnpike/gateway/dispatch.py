@@ -50,21 +50,22 @@ class Dispatcher:
         """
         began = self._now()
         progress.dispatched_ns = self._clock.monotonic_ns()
-        fault: Unreached | None = None
+        unreached = Unreached("No target of this model was tried.")
         for way in grant.route.ways:
             patience = wishes.patience(way.limits, began)
             head = request_head(way, outgoing, progress.request.headers)
             body = outgoing.body_for(way.model)
             for tried in range(way.retries + 1):
-                if fault is not None and tried:
+                if tried:
                     await asyncio.sleep(RETRY_PAUSE_SECONDS * 2 ** (tried - 1))
                 started_ns = self._clock.monotonic_ns()
                 try:
                     answer = await way.uplink.channel.send(head, body, patience)
                     return Dispatched(answer, way, patience, started_ns)
-                except Unreached as unreached:
-                    fault = unreached
-                    self._note_failure(progress, way, started_ns, unreachable(unreached))
+                except Unreached as fault:
+                    # Without its traceback, which would hold this frame for the collector to find.
+                    unreached = fault.with_traceback(None)
+                    self._note_failure(progress, way, started_ns, unreachable(fault))
                 except TurnpikeError as error:
                     self._note_failure(progress, way, started_ns, error)
                     raise
@@ -73,7 +74,7 @@ class Dispatcher:
                     raise
                 if self._now() >= patience.total_at:
                     break
-        raise unreachable(fault)
+        raise unreachable(unreached)
 
     def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:
         """Note how the attempt ended that brought an answer: as the call did."""
@@ -114,10 +115,7 @@ def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes]) -> b
     )
 
 
-def unreachable(fault: Unreached | None) -> TurnpikeError:
+def unreachable(fault: Unreached) -> TurnpikeError:
     """The error of a call whose every target stayed out of reach, `fault` being the last."""
-    if fault is None:
-        return UpstreamFailed("No target of this model was tried.")
-    if fault.timed_out:
-        return UpstreamTimeout(f"No provider could be reached: {fault.message}")
-    return UpstreamFailed(f"No provider could be reached: {fault.message}")
+    said = f"No provider could be reached: {fault.message}"
+    return UpstreamTimeout(said) if fault.timed_out else UpstreamFailed(said)

@@ -77,11 +77,13 @@ class Connection(Guest, asyncio.Protocol):
         """The caller is gone: whatever runs for it is cancelled at once."""
         self._transport = None
         self._house.closed(self)
-        self._reader.drop_body()
+        self._reader.close()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        if self._task is not None:
-            self._task.cancel()
+        # The task's end holds its frames, and they hold this connection: let go of it here.
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request that is not whole after this is held to its limits of time."""

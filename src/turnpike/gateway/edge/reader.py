@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import httptools
 import msgspec
@@ -18,6 +18,8 @@ from turnpike.gateway.edge.framing import (
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Request
+
+_NO_PARSER: Final = httptools.HttpRequestParser(None)
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
@@ -117,11 +119,16 @@ class RequestReader:
             return
         self.closed = True
         self.in_head = self.in_body = False
-        self.drop_body()
+        self._drop_body()
         self._sink.refused(Refusal(error, self._target, self._headers))
 
-    def drop_body(self) -> None:
-        """Let go of a body that will not be needed."""
+    def close(self) -> None:
+        """The connection is gone: let go of the parser, which holds this reader."""
+        self.closed = True
+        self._drop_body()
+        self._parser = _NO_PARSER
+
+    def _drop_body(self) -> None:
         self._sink.release(self._body_bytes)
         self._body = []
         self._body_bytes = 0

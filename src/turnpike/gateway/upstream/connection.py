@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable
+from typing import Final, Protocol, cast
 
 import httptools
 
@@ -15,11 +16,8 @@ from turnpike.domain.errors import (
     UpstreamInvalid,
     UpstreamTimeout,
 )
-from turnpike.gateway.deadlines import NEVER, Limited
+from turnpike.gateway.deadlines import NEVER, Deadlines, Limited
 from turnpike.ports.upstream import Patience
-
-if TYPE_CHECKING:
-    from turnpike.gateway.upstream.pool import Pool
 
 HEAD_MAX_BYTES: Final = 262_144
 PENDING_HIGH_BYTES: Final = 262_144
@@ -32,6 +30,24 @@ FRESH_SECONDS: Final = 0.01
 """After so short a rest the event loop would have seen a close itself."""
 
 GONE: Final = select.POLLHUP | select.POLLRDHUP
+
+
+_NO_PARSER: Final = httptools.HttpResponseParser(None)
+"""Stands in for a closed connection's own, so that the two do not hold each other in memory."""
+
+
+class Owner(Protocol):
+    """The pool that a connection belongs to."""
+
+    deadlines: Deadlines
+    now: Callable[[], float]
+    future: Callable[[], asyncio.Future[None]]
+
+    def give_back(self, connection: UpstreamConnection) -> None:
+        """It is free again."""
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """It is no more."""
 
 
 class UpstreamConnection(Limited, asyncio.Protocol):
@@ -59,7 +75,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         "status",
     )
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Owner) -> None:
         super().__init__()
         self._pool = pool
         self._transport: asyncio.Transport | None = None
@@ -157,7 +173,9 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self.deadline = NEVER
         self._pending = []
         self._pending_bytes = 0
-        if self._complete and self._reusable and self._error is None:
+        # An error holds the frames that it went through, and they hold this connection.
+        error, self._error = self._error, None
+        if self._complete and self._reusable and error is None:
             self._resume()
             self._pool.give_back(self)
         else:
@@ -223,7 +241,8 @@ class UpstreamConnection(Limited, asyncio.Protocol):
                 self._fail(UpstreamInvalid("The head of the provider's answer is too large."))
                 self.cut()
             return
-        self.deadline = min(self._pool.now() + self._idle_seconds, self._total_at)
+        idle_at = self._pool.now() + self._idle_seconds
+        self._pool.deadlines.limit(self, min(idle_at, self._total_at))
         if self._pending_bytes > PENDING_HIGH_BYTES and not self._paused and self._transport:
             self._paused = True
             self._transport.pause_reading()
@@ -236,11 +255,11 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         if self.busy and not self._complete:
             if self._headers_complete and self._ends_with_connection():
                 self._complete = True
-                self._error = self._error or None
             elif self._headers_complete:
                 self._fail(UpstreamInterrupted("The provider's answer broke off."))
             else:
                 self._fail(UpstreamFailed("The provider closed the connection without an answer."))
+        self._parser = _NO_PARSER
         self._wake()
         self._pool.lost(self)
 
