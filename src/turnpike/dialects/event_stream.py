@@ -44,11 +44,22 @@ class EventStream:
     has_content: the first event with a part of the answer has come.
     """
 
-    __slots__ = ("_read_event", "_splitter", "ended", "failed", "has_content", "id", "is_empty", "usage")
+    __slots__ = (
+        "_fault",
+        "_read_event",
+        "_splitter",
+        "ended",
+        "failed",
+        "has_content",
+        "id",
+        "is_empty",
+        "usage",
+    )
 
     def __init__(self, read_event: Callable[[bytes, EventStream], None]) -> None:
         self._read_event = read_event
         self._splitter = EventSplitter()
+        self._fault: UpstreamInvalid | None = None
         self.ended = self.failed = self.has_content = False
         self.is_empty = True
         self.id: str | None = None
@@ -57,16 +68,30 @@ class EventStream:
     def feed(self, data: bytes) -> bytes:
         """The whole events that `data` completes, byte for byte; a begun one is kept back.
 
-        Raises UpstreamInvalid where an event is not what the dialect allows.
+        Raises UpstreamInvalid where an event is not what the dialect allows, once those before it
+        have been given.
         """
+        if self._fault is not None:
+            raise self._fault
         self.is_empty = False
         events = self._splitter.split(data)
-        for event in events:
-            self._read(event)
+        for place, event in enumerate(events):
+            try:
+                self._read(event)
+            except UpstreamInvalid as fault:
+                if place == 0:
+                    raise
+                self._fault = fault.with_traceback(None)
+                return b"".join(events[:place])
         return events[0] if len(events) == 1 else b"".join(events)
 
     def finish(self) -> bytes:
-        """The last event of a provider that closed without the blank line behind it."""
+        """The last event of a provider that closed without the blank line behind it.
+
+        Raises UpstreamInvalid where an event that had come is still to be told of.
+        """
+        if self._fault is not None:
+            raise self._fault
         event = self._splitter.rest()
         if not event.strip():
             return b""
@@ -81,5 +106,5 @@ class EventStream:
 
     def _read(self, event: bytes) -> None:
         data = event_data(event)
-        if data:
+        if data and not self.ended:
             self._read_event(data, self)

@@ -1,1 +1,1 @@
-"""Secrets at rest: AES-256-GCM and HMAC-SHA256 under keys derived from one master key."""
+"""Secrets at rest: AES-256-GCM and keyed BLAKE2b under keys derived from one master key."""

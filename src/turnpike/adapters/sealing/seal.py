@@ -2,13 +2,13 @@
 
 A closed secret is `version (1 byte) | nonce (12) | ciphertext and tag`, the purpose being its
 associated data. Each purpose has two derived keys (HKDF-SHA256, RFC 5869), one for closing and one
-for digests, so that neither purposes nor uses can pass for one another.
+for digests, so that neither purposes nor uses can pass for one another. A digest is keyed BLAKE2b
+(RFC 7693, 2.9): a third of the time of an HMAC, and one is made for every call.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +21,7 @@ MASTER_KEY_BYTES = 32
 VERSION = 1
 NONCE_BYTES = 12
 TAG_BYTES = 16
+DIGEST_BYTES = 32
 
 
 class MasterKeySeal:
@@ -53,7 +54,7 @@ class MasterKeySeal:
         key = self._digest_keys.get(purpose)
         if key is None:
             key = self._digest_keys[purpose] = self._derived("digest", purpose)
-        return hmac.digest(key, secret, hashlib.sha256)
+        return hashlib.blake2b(secret, key=key, digest_size=DIGEST_BYTES).digest()
 
     def _cipher(self, purpose: str) -> AESGCM:
         cipher = self._ciphers.get(purpose)
