@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from turnpike.domain.errors import NotFound, UpstreamUnavailable
+from turnpike.domain.errors import NotFound, UnsupportedMediaType, UpstreamUnavailable
 from turnpike.domain.snapshot import Model, Target
 from turnpike.domain.surface import OPENAI_RESPONSES
 from turnpike.gateway.authorize import act_for, authorize, check_surface
@@ -23,6 +23,7 @@ from turnpike.gateway.reply_head import upstream_suffix
 from turnpike.gateway.surfaces import KeptRequest
 from turnpike.gateway.tagging import tags_of
 
+JSON: Final = b"application/json"
 USER: Final = b"x-turnpike-user"
 TRUE: Final = ("true", "True", "1")
 
@@ -39,6 +40,7 @@ async def plan_call(
 ) -> Planned:
     """A call whose body names a model. Raises whatever speaks against it."""
     request = call.request
+    _check_content_type(request.headers.get(b"content-type", JSON))
     user = request.headers.get(USER)
     call.principal = act_for(holder, user.decode("utf-8", "replace") if user else None)
     body = call.speech.read_call(request.body)
@@ -92,6 +94,14 @@ async def plan_kept(
         Grant(OPENAI_RESPONSES, found.model, Route(model, (way,))),
         Outgoing(request.method.encode(), suffix, request.body, stream=call.stream),
     )
+
+
+def _check_content_type(content_type: bytes) -> None:
+    if content_type != JSON and b"json" not in content_type.lower():
+        raise UnsupportedMediaType(
+            "The body must be JSON: send it with `content-type: application/json`, not "
+            f"{content_type[:80].decode('latin-1')!r}."
+        )
 
 
 async def _check_continued(kept: KeptResponses, response_id: str, call: Progress) -> None:
