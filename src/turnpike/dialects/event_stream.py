@@ -40,16 +40,17 @@ class EventStream:
 
     ended: the dialect's own terminator has come; nothing else says that a stream is whole.
     failed: the provider's own error event has come.
+    fault: what speaks against the event that came after those given last.
     is_empty: nothing has come yet.
     has_content: the first event with a part of the answer has come.
     """
 
     __slots__ = (
-        "_fault",
         "_read_event",
         "_splitter",
         "ended",
         "failed",
+        "fault",
         "has_content",
         "id",
         "is_empty",
@@ -59,7 +60,7 @@ class EventStream:
     def __init__(self, read_event: Callable[[bytes, EventStream], None]) -> None:
         self._read_event = read_event
         self._splitter = EventSplitter()
-        self._fault: UpstreamInvalid | None = None
+        self.fault: UpstreamInvalid | None = None
         self.ended = self.failed = self.has_content = False
         self.is_empty = True
         self.id: str | None = None
@@ -68,11 +69,9 @@ class EventStream:
     def feed(self, data: bytes) -> bytes:
         """The whole events that `data` completes, byte for byte; a begun one is kept back.
 
-        Raises UpstreamInvalid where an event is not what the dialect allows, once those before it
-        have been given.
+        Raises UpstreamInvalid where the first of them is not what the dialect allows; where it is a
+        later one, those before it are given and `fault` says what is to be told next.
         """
-        if self._fault is not None:
-            raise self._fault
         self.is_empty = False
         events = self._splitter.split(data)
         for place, event in enumerate(events):
@@ -81,17 +80,12 @@ class EventStream:
             except UpstreamInvalid as fault:
                 if place == 0:
                     raise
-                self._fault = fault.with_traceback(None)
+                self.fault = fault.with_traceback(None)
                 return b"".join(events[:place])
         return events[0] if len(events) == 1 else b"".join(events)
 
     def finish(self) -> bytes:
-        """The last event of a provider that closed without the blank line behind it.
-
-        Raises UpstreamInvalid where an event that had come is still to be told of.
-        """
-        if self._fault is not None:
-            raise self._fault
+        """The last event of a provider that closed without the blank line behind it."""
         event = self._splitter.rest()
         if not event.strip():
             return b""

@@ -32,8 +32,8 @@ class Relay:
     async def first_events(self) -> bytes:
         """What comes first, before anything is sent to the caller: a bad start is still an error.
 
-        Raises UpstreamInvalid where it is no event stream, UpstreamInterrupted where it ends
-        without an event, or as `Answer.piece` does.
+        Raises UpstreamInvalid where it is no event stream or an empty one, UpstreamInterrupted where
+        it ends without a whole event, or as `Answer.piece` does.
         """
         headers = self._answer.headers
         content_type = headers.get(b"content-type", b"")
@@ -45,12 +45,7 @@ class Relay:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UpstreamInvalid("The provider packed its stream, unasked.")
         self._answer.expire_by(self.dispatched.patience.first_content_at)
-        try:
-            return await self._next()
-        except UpstreamInterrupted as fault:
-            if not self.stream.is_empty:
-                raise
-            raise UpstreamInvalid("The provider's stream was empty.") from fault
+        return await self._next()
 
     async def pass_on(self, events: bytes, reply: Reply) -> None:
         """Send `events` and all that follow.
@@ -67,6 +62,8 @@ class Relay:
     async def _next(self) -> bytes:
         """The next whole events; b"" at the end of a stream that is whole."""
         stream = self.stream
+        if stream.fault is not None and not stream.ended:
+            raise stream.fault
         while True:
             data = await self._piece()
             if not data:
@@ -91,6 +88,8 @@ class Relay:
 
     def _last(self) -> bytes:
         last = self.stream.finish()
+        if self.stream.is_empty:
+            raise UpstreamInvalid("The provider's stream was empty.")
         if not (self.stream.ended or self.stream.failed):
             raise UpstreamInterrupted("The provider's stream stopped before its end.")
         return last

@@ -253,7 +253,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self._transport = None
         self._poll = None
         if self.busy and not self._complete:
-            if self._headers_complete and self._ends_with_connection():
+            if self._ends_with_connection(exc):
                 self._complete = True
             elif self._headers_complete:
                 self._fail(UpstreamInterrupted("The provider's answer broke off."))
@@ -285,7 +285,10 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         if self._error is None:
             self._error = error
 
-    def _ends_with_connection(self) -> bool:
+    def _ends_with_connection(self, exc: Exception | None) -> bool:
+        """Whether a close is the answer's end: a good close, that no fault of ours brought about."""
+        if exc is not None or self._error is not None or not self._headers_complete:
+            return False
         return b"content-length" not in self.headers and b"transfer-encoding" not in self.headers
 
     # What the parser calls
