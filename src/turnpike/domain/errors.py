@@ -115,9 +115,13 @@ class NotFound(TurnpikeError):
 
 
 class MethodNotAllowed(TurnpikeError):
-    """The address exists, but not for this method."""
+    """The address exists, but not for this method; `allowed` are those that it is for."""
 
     code, http_status = "method_not_allowed", 405
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
 
 
 class RequestTimeout(TurnpikeError):

@@ -6,7 +6,7 @@ import math
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from turnpike.domain.errors import TurnpikeError
+from turnpike.domain.errors import MethodNotAllowed, TurnpikeError
 from turnpike.gateway.answers import ProviderError
 from turnpike.gateway.dispatch import Dispatched
 from turnpike.gateway.headers import back_lines
@@ -63,7 +63,9 @@ def error_head(error: TurnpikeError, call: Progress) -> bytes:
 
 
 def error_lines(error: TurnpikeError) -> bytes:
-    """Type and retry hints of an error: 429 and 503 are worth repeating, and say when."""
+    """Type and hints of an error: 429 and 503 are worth repeating, and say when; 405 says what is taken."""
+    if isinstance(error, MethodNotAllowed):
+        return JSON_LINE + b"allow: %b\r\n" % ", ".join(error.allowed).encode()
     if error.http_status not in (429, 503):
         if error.code in NOT_WORTH_REPEATING:
             return JSON_LINE + b"x-should-retry: false\r\n"

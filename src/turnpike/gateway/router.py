@@ -131,7 +131,8 @@ def _check_method(request: Request, methods: tuple[str, ...]) -> None:
 
 
 def _not_allowed(request: Request, methods: tuple[str, ...]) -> MethodNotAllowed:
-    return MethodNotAllowed(f"{request.path} takes {' or '.join(methods)}, not {request.method}.")
+    said = f"{request.path} takes {' or '.join(methods)}, not {request.method}."
+    return MethodNotAllowed(said, methods)
 
 
 class _WithLines:

@@ -105,11 +105,10 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem_response(NotFound(f"there is nothing at {request.url.path}; see /docs"), headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(_methods_of(request))
-        return problem_response(
-            MethodNotAllowed(f"{request.method} is not for {request.url.path}, which takes {allowed}"),
-            {"allow": allowed},
-        )
+        methods = _methods_of(request)
+        allowed = ", ".join(methods)
+        said = f"{request.method} is not for {request.url.path}, which takes {allowed}"
+        return problem_response(MethodNotAllowed(said, methods), {"allow": allowed})
     return problem_response(InvalidRequest(str(error.detail)), headers)
 
 
