@@ -111,13 +111,14 @@ class Actor(msgspec.Struct, frozen=True):
     """Who calls the control API.
 
     name: as the audit trail shows it. key: the key that was shown. role: for the whole organisation.
-    teams: those that the caller administers.
+    teams: those that the caller administers. at_home: whether the caller has control's home at hand.
     """
 
     name: str
     key: str | None = None
     role: str | None = None
     teams: frozenset[str] = frozenset()
+    at_home: bool = False
 
     def holds(self, permission: Permission) -> bool:
         """Whether the caller has it for the whole organisation."""

@@ -27,6 +27,7 @@ from turnpike.control.plan import (
     relation_faults,
 )
 from turnpike.control.plane import Plane
+from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.secrets import (
     Secrets,
     planned_secrets,
@@ -76,7 +77,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Decision:
-    """What the proposal makes of the state. Raises FaultyDocument, PermissionDenied."""
+    """What the proposal makes of the state. Raises FaultyDocument, PermissionDenied, Conflict."""
     reading = proposal.reading
     everything = standing_of(state)
     if proposal.focus is not None:
@@ -95,6 +96,8 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     _check_rights(actor, plan, everything, after)
     planned = planned_secrets(plane, secrets, plan, _addresses(settled))
     refuse_faults(shared_secret_faults(planned, settled))
+    stored = {key.name: key for key in state.keys}
+    check_owner_stays(actor, Holding(everything, stored), Holding(after, planned.keys), plane.clock.now_ns())
     return _decision(plane, state, actor, plan, _Ahead(everything, after, planned))
 
 

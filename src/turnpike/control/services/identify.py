@@ -18,10 +18,10 @@ from turnpike.domain.key import is_mistyped
 from turnpike.ports.sealing import Seal
 from turnpike.ports.store import StoredKey
 
-LOCAL_ACTOR = Actor("local", role=OWNER)
+LOCAL_ACTOR = Actor("local", role=OWNER, at_home=True)
 """Who has control's home at hand: it could read the master key, so that no key is asked for."""
 
-SYSTEM_ACTOR = Actor("turnpike", role=OWNER)
+SYSTEM_ACTOR = Actor("turnpike", role=OWNER, at_home=True)
 """Control itself, at its start."""
 
 TOKEN_MAX_CHARACTERS = 4096

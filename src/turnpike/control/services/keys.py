@@ -11,6 +11,7 @@ from turnpike.control.plan import Plan, Standing
 from turnpike.control.plane import Plane
 from turnpike.control.resources.key import Key
 from turnpike.control.services.change import Decision
+from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.secrets import KEYS, key_secret, minted_secret
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
@@ -58,11 +59,15 @@ def rotate(plane: Plane, state: State, actor: Actor, name: str, rotation: Rotati
 
 
 def revoke(plane: Plane, state: State, actor: Actor, name: str) -> Decision:
-    """Withdraw the key for good; again changes nothing. Raises NotFound, PermissionDenied."""
+    """Withdraw the key for good; again changes nothing. Raises NotFound, PermissionDenied, Conflict."""
     found = _found(state, actor, name)
     if found.stored.revoked_at_ns is not None:
         return Decision(Plan("", (), (ResourceId(KEYS, name),)))
-    revoked = msgspec.structs.replace(found.stored, revoked_at_ns=plane.clock.now_ns())
+    now = plane.clock.now_ns()
+    revoked = msgspec.structs.replace(found.stored, revoked_at_ns=now)
+    keys = {key.name: key for key in state.keys}
+    before, after = Holding(found.standing, keys), Holding(found.standing, keys | {name: revoked})
+    check_owner_stays(actor, before, after, now)
     plain = to_plain(found.key)
     entry = Entry("revoke", KEYS, name, plain, {**plain, "revoked": True})
     return _decision(plane, state, actor, _Changed(found, revoked, entry, {}))
