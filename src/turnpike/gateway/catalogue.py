@@ -60,7 +60,7 @@ class Catalogue:
         path = uplink.paths.get(surface) if uplink is not None else None
         if uplink is None or path is None:
             return None
-        label = _label(provider, model)
+        label = target_label(provider, model)
         return Way(uplink, model, path, label, uplink.limits, uplink.retries)
 
     def find(self, name: str) -> tuple[Model, str] | None:
@@ -98,13 +98,13 @@ class Catalogue:
             uplink=uplink,
             model=target_model,
             path=path,
-            label=_label(uplink.provider, target_model),
+            label=target_label(uplink.provider, target_model),
             limits=_overridden(uplink.limits, model.overrides),
             retries=uplink.retries if retries is None else retries,
         )
 
 
-def _label(provider: str, model: str) -> bytes:
+def target_label(provider: str, model: str) -> bytes:
     """A target as a header value: visible ASCII only, whatever a caller put into a pattern."""
     text = f"{provider}/{model}"
     return "".join(c if "!" <= c <= "~" else "?" for c in text).encode("ascii")

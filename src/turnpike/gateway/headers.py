@@ -8,6 +8,9 @@ from turnpike.gateway.upstream.retry_after import bounded_retry_after
 
 OURS: Final = b"x-turnpike-"
 
+PLAIN: Final = frozenset((b"keep-alive", b"close"))
+"""What a `connection` header nearly always says; it names no other header."""
+
 NOT_UPSTREAM: Final = frozenset(
     (
         # what authenticates the caller to us
@@ -74,8 +77,8 @@ NOT_BACK: Final = frozenset(
 def upstream_lines(headers: dict[bytes, bytes], dropped: frozenset[bytes]) -> bytes:
     """The caller's header lines that go upstream, `dropped` (NOT_UPSTREAM and more) left out."""
     named = headers.get(b"connection")
-    if named is not None and named not in (b"keep-alive", b"close"):
-        dropped |= {name.strip().lower() for name in named.split(b",")}
+    if named is not None and named not in PLAIN:
+        dropped |= _listed(named)
     return b"".join(
         [
             b"%b: %b\r\n" % pair
@@ -88,10 +91,17 @@ def upstream_lines(headers: dict[bytes, bytes], dropped: frozenset[bytes]) -> by
 def back_lines(headers: dict[bytes, bytes]) -> bytes:
     """The provider's header lines that go back to the caller."""
     lines = []
+    named = headers.get(b"connection")
+    dropped = NOT_BACK if named is None or named in PLAIN else NOT_BACK | _listed(named)
     for name, value in headers.items():
-        if name in NOT_BACK or name.startswith(OURS):
+        if name in dropped or name.startswith(OURS):
             continue
         if name in (b"retry-after", b"retry-after-ms"):
             value = bounded_retry_after(name, value)
         lines.append(b"%b: %b\r\n" % (name, value))
     return b"".join(lines)
+
+
+def _listed(named: bytes) -> set[bytes]:
+    """The names in a `connection` header: they are of this hop alone (RFC 9110, 7.6.1)."""
+    return {name.strip().lower() for name in named.split(b",")}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
 
 from turnpike.domain.errors import MethodNotAllowed, TurnpikeError
 from turnpike.gateway.answers import ProviderError
+from turnpike.gateway.catalogue import target_label
 from turnpike.gateway.dispatch import Dispatched
 from turnpike.gateway.headers import back_lines
 from turnpike.gateway.progress import Progress
@@ -45,7 +45,7 @@ def answer_head(call: Progress, dispatched: Dispatched) -> bytes:
 def refusal_head(refusal: ProviderError, call: Progress) -> bytes:
     """The head of a provider's refusal."""
     attempt = call.attempts[-1]
-    label = f"{attempt.provider}/{attempt.model}".encode("ascii", "replace")
+    label = target_label(attempt.provider, attempt.model)
     return b"%bx-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b" % (
         call_lines(call.call_id),
         label,
@@ -83,8 +83,7 @@ def upstream_suffix(request: Request, suffix: str) -> bytes:
     if not query:
         return suffix.encode()
     if b"key=" in query:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-        query = urlencode([pair for pair in pairs if pair[0] != "key"]).encode()
+        query = b"&".join(pair for pair in query.split(b"&") if not pair.startswith(b"key="))
     return suffix.encode() + (b"?" + query if query else b"")
 
 

@@ -231,7 +231,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as fault:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
             self._fail(UpstreamInvalid(f"The provider's answer is not HTTP/1.1: {fault}."))
             self.cut()
             return
@@ -292,6 +292,11 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         return b"content-length" not in self.headers and b"transfer-encoding" not in self.headers
 
     # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """One answer to one request: what follows a whole one is not to be read as more of it."""
+        if self._complete:
+            raise UpstreamInvalid("The provider sent more than the answer.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line; trailers are dropped."""

@@ -22,7 +22,7 @@ def unpacked(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
         return body
     try:
         if coding in (b"gzip", b"x-gzip", b"deflate"):
-            plain = zlib.decompressobj(GZIP_OR_ZLIB).decompress(body, limit_bytes + 1)
+            plain = _inflated(body, limit_bytes)
         elif coding == b"zstd":
             with zstandard.ZstdDecompressor().stream_reader(body) as reader:
                 plain = reader.read(limit_bytes + 1)
@@ -32,4 +32,13 @@ def unpacked(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
         raise UpstreamInvalid(f"The provider's packed answer is damaged: {fault}.") from fault
     if len(plain) > limit_bytes:
         raise UpstreamInvalid(f"The provider's answer is over {limit_bytes} bytes.")
+    return plain
+
+
+def _inflated(body: bytes, limit_bytes: int) -> bytes:
+    """Up to one byte over the limit. Raises zlib.error where the end, with its checksum, is not there."""
+    inflating = zlib.decompressobj(GZIP_OR_ZLIB)
+    plain = inflating.decompress(body, limit_bytes + 1)
+    if not inflating.eof and len(plain) <= limit_bytes:
+        raise zlib.error("it ends too early")
     return plain
