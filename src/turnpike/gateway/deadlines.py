@@ -11,6 +11,9 @@ import asyncio
 from typing import Final
 
 TICK_SECONDS: Final = 0.05
+CLOCK_STEP_SECONDS: Final = 0.001
+"""The loop's clock may step by this much: a timer set to a tick's edge could come before it."""
+
 NEVER: Final = float("inf")
 
 
@@ -76,23 +79,30 @@ class Deadlines:
         members.add(thing)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_at((self._next + 1) * TICK_SECONDS, self._tick, loop)
+        self._timer = loop.call_at(self._next * TICK_SECONDS + CLOCK_STEP_SECONDS, self._tick, loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         last = int(now / TICK_SECONDS)
-        while self._next <= last:
-            due = self._buckets.pop(self._next, None)
-            self._next += 1
-            if due:
-                self._settle(due, now)
-        self._arm(loop)
+        try:
+            while self._next <= last:
+                due = self._buckets.pop(self._next, None)
+                self._next += 1
+                if due:
+                    self._settle(due, now)
+        finally:
+            self._arm(loop)
 
     def _settle(self, due: set[Limited], now: float) -> None:
-        for thing in due:
-            thing.bucket = -1
-            if thing.deadline <= now:
-                thing.deadline = NEVER
-                thing.expire()
-            elif thing.deadline != NEVER:
-                self._place(thing, int(thing.deadline / TICK_SECONDS) + 1)
+        try:
+            while due:
+                thing = due.pop()
+                thing.bucket = -1
+                if thing.deadline <= now:
+                    thing.deadline = NEVER
+                    thing.expire()
+                elif thing.deadline != NEVER:
+                    self._place(thing, int(thing.deadline / TICK_SECONDS) + 1)
+        finally:
+            if due:  # One had a fault: the others are for the next tick.
+                self._buckets.setdefault(self._next, set()).update(due)
