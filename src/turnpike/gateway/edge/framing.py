@@ -38,7 +38,8 @@ SINGLE_HEADERS: Final = frozenset(
 )
 """Headers whose meaning would depend on who reads which of two."""
 
-_VISIBLE: Final = re.compile(rb"[!-~]+")
+_TARGET: Final = re.compile(rb"[!\"$-~]+")
+"""Visible ASCII but `#`: a fragment is the caller's own business (RFC 9112, 3.2)."""
 
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
@@ -48,14 +49,14 @@ ENCODINGS: Final = frozenset((b"gzip", b"x-gzip", b"zstd"))
 def split_target(target: bytes) -> tuple[str, bytes]:
     """Path and query of a request target in origin or absolute form.
 
-    Raises InvalidRequest where it is neither, or not visible ASCII.
+    Raises InvalidRequest where it is neither, has a fragment, or is not visible ASCII.
     """
-    if _VISIBLE.fullmatch(target) is None:
-        raise InvalidRequest("The request target may hold visible ASCII characters only.")
+    if _TARGET.fullmatch(target) is None:
+        raise InvalidRequest("The request target may hold visible ASCII characters only, and no `#`.")
     if target[:1] != b"/":
         target = _origin_form(target)
     path, _, query = target.partition(b"?")
-    return path.decode("ascii"), query.partition(b"#")[0]
+    return path.decode("ascii"), query
 
 
 def _origin_form(target: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Protocol
 
 import httptools
@@ -19,6 +20,11 @@ from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Request
 
+CR: Final = 13
+CHUNK_WEIGHT: Final = 9
+"""Bytes on the wire that a byte of the body may cost: the smallest chunks take 6."""
+
+_BLANK: Final = re.compile(rb"(?:\r\n)*\r?")
 _NO_PARSER: Final = httptools.HttpRequestParser(None)
 
 
@@ -61,17 +67,17 @@ class RequestReader:
     """Reads the requests of one connection, in order; after a refusal it reads no more."""
 
     __slots__ = (
+        "_after_cr",
         "_body",
-        "_body_bytes",
         "_clock",
         "_fault",
         "_head_bytes",
         "_headers",
         "_limits",
         "_lines",
+        "_loose_bytes",
         "_method",
         "_parser",
-        "_raw_head_bytes",
         "_sink",
         "_target",
         "_version",
@@ -93,25 +99,27 @@ class RequestReader:
         self._target = b""
         self._method = self._version = ""
         self._headers: dict[bytes, bytes] = {}
-        self._lines = self._head_bytes = self._raw_head_bytes = 0
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._lines = self._head_bytes = self._loose_bytes = 0
+        self._body: bytes | bytearray = b""
+        self._after_cr = False
 
     def feed(self, data: bytes) -> None:
         """Read on; what is whole goes to the sink before this returns."""
         if self.closed:
             return
-        was_in_head = self.in_head
+        in_message = self.in_head or self.in_body
+        if not in_message and (data[0] <= CR or self._after_cr) and not self._is_blank(data):
+            self.refuse(InvalidRequest("Something that is no request stands before one."))
+            return
+        headers, body_bytes = self._headers, len(self._body)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self.refuse(InvalidRequest("The gateway does not upgrade connections."))
         except httptools.HttpParserError as fault:
             self.refuse(self._fault or InvalidRequest(f"Not a request of HTTP/1.1: {fault}."))
-        if was_in_head and self.in_head:
-            self._raw_head_bytes += len(data)
-            if self._raw_head_bytes > self._limits.head_bytes:
-                self.refuse(head_too_large(self._limits))
+        if in_message and headers is self._headers and (self.in_head or self.in_body):
+            self._weigh(len(data), len(self._body) - body_bytes)
 
     def refuse(self, error: TurnpikeError) -> None:
         """Give up on the connection's requests, the one that is coming in and all behind it."""
@@ -123,25 +131,47 @@ class RequestReader:
         self._sink.refused(Refusal(error, self._target, self._headers))
 
     def close(self) -> None:
-        """The connection is gone: let go of the parser, which holds this reader."""
+        """Read no more: let go of what has come of a body, and of the parser, which holds this reader."""
         self.closed = True
+        self.in_head = self.in_body = False
         self._drop_body()
         self._parser = _NO_PARSER
 
     def _drop_body(self) -> None:
-        self._sink.release(self._body_bytes)
-        self._body = []
-        self._body_bytes = 0
+        self._sink.release(len(self._body))
+        self._body = b""
+
+    @property
+    def waits_to_go_on(self) -> bool:
+        """Whether a caller has announced a body and may wait for `100 Continue` before it sends it."""
+        return self.in_body and not self._body and b"expect" in self._headers
+
+    def _is_blank(self, data: bytes) -> bool:
+        """Whether `data` begins with empty lines, as may stand before a request (RFC 9112, 2.2)."""
+        blank = data[: len(data) - len(data.lstrip(b"\r\n"))]
+        goes_on = len(blank) < len(data)
+        if self._after_cr:
+            blank = b"\r" + blank
+        self._after_cr = blank.endswith(b"\r")
+        return _BLANK.fullmatch(blank) is not None and not (goes_on and self._after_cr)
+
+    def _weigh(self, fed_bytes: int, body_bytes: int) -> None:
+        """Bound what no other limit counts: a head or trailer before its end, the framing of chunks."""
+        self._loose_bytes = max(0, self._loose_bytes + fed_bytes - CHUNK_WEIGHT * body_bytes)
+        if self._loose_bytes > self._limits.head_bytes:
+            self.refuse(head_too_large(self._limits))
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if self.closed:
+            return
         self.in_head = True
         self._fault = None
         self._target = b""
         self._headers = {}
-        self._lines = self._head_bytes = self._raw_head_bytes = 0
+        self._lines = self._head_bytes = self._loose_bytes = 0
 
     def on_url(self, target: bytes) -> None:
         """A piece of the request target."""
@@ -156,6 +186,8 @@ class RequestReader:
         name = name.lower()
         headers = self._headers
         if name in headers:
+            if self._lines > self._limits.header_count:
+                return  # It will be refused; joining further values would cost their length squared.
             if name in SINGLE_HEADERS:
                 self._fault = InvalidRequest(f"The header {name.decode('latin-1')} came twice.")
             headers[name] += b", " + value
@@ -179,18 +211,23 @@ class RequestReader:
             fault = self._fault or check_head(self._method, self._version, headers, limits)
         if fault is not None:
             self.refuse(fault)
-        elif b"expect" in headers:
+        elif b"expect" in headers and self._parser.get_http_version() == "1.1":
             self._sink.expects_to_go_on()
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body, unchunked."""
         if self.closed:
             return
-        self._body.append(data)
-        self._body_bytes += len(data)
+        body = self._body
+        if not body:
+            self._body = data
+        elif type(body) is bytearray:
+            body += data
+        else:
+            self._body = bytearray(body) + data
         if not self._sink.hold(len(data)):
             self.refuse(Overloaded("The gateway holds as many bodies as it can; try again."))
-        elif self._body_bytes > self._limits.body_bytes:
+        elif len(self._body) > self._limits.body_bytes:
             self.refuse(too_large(self._limits))
 
     def on_message_complete(self) -> None:
@@ -209,12 +246,10 @@ class RequestReader:
             path,
             query,
             self._headers,
-            body[0] if len(body) == 1 else b"".join(body),
+            body if type(body) is bytes else bytes(body),
             self.peer,
             self._clock.monotonic_ns(),
         )
-        if body:
-            self._body = []
-            self._body_bytes = 0
+        self._body = b""
         keep_alive = self._parser.should_keep_alive()
         self._sink.arrived(Incoming(request, keep_alive, self._version == "1.1"))
