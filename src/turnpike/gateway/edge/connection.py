@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
+from contextlib import suppress
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Final, cast
 
 from turnpike.domain.errors import Overloaded, RequestTimeout
 from turnpike.gateway.deadlines import NEVER
 from turnpike.gateway.edge.house import Guest, House
+from turnpike.gateway.edge.limits import (
+    FEED_BYTES,
+    TURNED_AWAY_AT_ONCE,
+    WRITE_HIGH_BYTES,
+    WRITE_LOW_BYTES,
+)
 from turnpike.gateway.edge.reader import Incoming, Refusal, RequestReader
-from turnpike.gateway.edge.status import CONTINUE, status_line
+from turnpike.gateway.edge.status import CONTINUE, NO_CONTENT, status_line
 
-WRITE_HIGH_BYTES: Final = 262_144
-WRITE_LOW_BYTES: Final = 65_536
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: closing resets the connection and throws away what has not left."""
 
@@ -31,6 +36,7 @@ class Connection(Guest, asyncio.Protocol):
         "_in_call",
         "_is_head",
         "_keep_alive",
+        "_leaving",
         "_next",
         "_queue",
         "_reader",
@@ -38,6 +44,7 @@ class Connection(Guest, asyncio.Protocol):
         "_reads_chunks",
         "_task",
         "_transport",
+        "_unread",
         "_write_paused",
         "begun",
         "ended",
@@ -54,7 +61,8 @@ class Connection(Guest, asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._handled = 0
         self._arrival_limited = ""
-        self._in_call = self._reading_paused = self._write_paused = False
+        self._unread = b""
+        self._in_call = self._leaving = self._reading_paused = self._write_paused = False
         self._keep_alive = self._reads_chunks = True
         self._is_head = False
         self.begun = self.ended = False
@@ -68,9 +76,11 @@ class Connection(Guest, asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._reader.peer = peer[0] if isinstance(peer, tuple) else ""
         self._house.opened(self)
-        self._wait_for_caller()
+        self._wait_for_more()
         self._task = self._house.spawn(self._serve())
-        if self._house.is_full:
+        if self._house.overcrowding > TURNED_AWAY_AT_ONCE:
+            self._transport.abort()
+        elif self._house.overcrowding > 0:
             self._reader.refuse(Overloaded("The gateway takes no further connection; try again."))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -78,6 +88,7 @@ class Connection(Guest, asyncio.Protocol):
         self._transport = None
         self._house.closed(self)
         self._reader.close()
+        self._drop_queue()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         # The task's end holds its frames, and they hold this connection: let go of it here.
@@ -88,12 +99,18 @@ class Connection(Guest, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read on; a request that is not whole after this is held to its limits of time."""
         reader = self._reader
-        reader.feed(data)
+        if len(data) <= FEED_BYTES:
+            reader.feed(data)
+        else:
+            self._feed_in_slices(data)
         if reader.in_body or reader.in_head:
             self._limit_arrival()
 
     def eof_received(self) -> bool:
-        """A caller that will send no more is taken to have gone."""
+        """A caller that will send no more is taken to have gone; what is written may still flush."""
+        if self._task is not None:
+            self._task.cancel()
+        self._hang_up()
         return False
 
     def pause_writing(self) -> None:
@@ -104,20 +121,24 @@ class Connection(Guest, asyncio.Protocol):
     def resume_writing(self) -> None:
         """The caller has caught up."""
         self._write_paused = False
+        if self._leaving:
+            return
         self.deadline = NEVER
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+        elif not (self._in_call or self._queue):
+            self._wait_for_more()
 
     def expire(self) -> None:
         """A limit of time has passed: of lingering, a slow reader or sender, or idleness."""
         if self._transport is None:
             return
-        if self._reader.closed or self._write_paused:
+        if self._leaving or self._write_paused:
             self._transport.abort()
         elif self._arrival_limited:
             self._reader.refuse(RequestTimeout("The request did not arrive whole in time."))
         elif not self._in_call:
-            self._transport.close()
+            self._hang_up()
 
     # The reader's side: Sink
 
@@ -136,8 +157,8 @@ class Connection(Guest, asyncio.Protocol):
         self._wake()
 
     def expects_to_go_on(self) -> None:
-        """Invite the body, unless an answer is going out; the caller sends it then all the same."""
-        if self._transport is not None and not self._in_call:
+        """Invite the body, once no answer to a request before it is to go out first."""
+        if self._transport is not None and not (self._in_call or self._queue):
             self._transport.write(CONTINUE)
 
     def hold(self, count: int) -> bool:
@@ -161,6 +182,10 @@ class Connection(Guest, asyncio.Protocol):
         if self._transport is None or self.begun:
             return
         self.begun = self.ended = True
+        if status == NO_CONTENT:  # Its answer has no length either (RFC 9110, 8.6).
+            opening = (status_line(status), self._house.date, self._connection_line(), head)
+            self._transport.write(b"%bdate: %b\r\n%b%b\r\n" % opening)
+            return
         self._transport.write(
             b"%bdate: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
             % (
@@ -214,28 +239,26 @@ class Connection(Guest, asyncio.Protocol):
         self.ended = True
         if self._transport is not None:
             # Without this the close would be an orderly one, which to HTTP/1.0 says that the answer is whole.
-            self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
+            with suppress(OSError):
+                self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
             self._transport.abort()
 
     # The task: one request after the other
 
     async def _serve(self) -> None:
-        try:
-            while self._transport is not None:
-                while not self._queue:
-                    self._next = self._house.future()
-                    await self._next
-                item = self._queue.popleft()
-                if isinstance(item, Refusal):
-                    self._answer_refusal(item)
-                    return
-                await self._answer(item)
-                if not self._go_on():
-                    return
-        finally:
-            for item in self._queue:
-                if isinstance(item, Incoming):
-                    self.release(len(item.request.body))
+        while self._transport is not None:
+            while not self._queue:
+                self._next = self._house.future()
+                await self._next
+            item = self._queue.popleft()
+            if isinstance(item, Refusal):
+                self._answer_refusal(item)
+                return
+            await self._answer(item)
+            if self._write_paused:  # A caller that reads no answer gets no further one.
+                await self.drained()
+            if not self._go_on():
+                return
 
     async def _answer(self, incoming: Incoming) -> None:
         request = incoming.request
@@ -259,14 +282,15 @@ class Connection(Guest, asyncio.Protocol):
             self.abort()
             return False
         if not self._stays_open():
-            self._transport.close()
+            if self._keep_alive:  # A caller that would stay may be sending: a reset could cost it our answer.
+                self._linger()
+            else:
+                self._hang_up()
             return False
         if not self._queue:
             self._resume_reading()
-            if self._reader.in_body or self._reader.in_head:
-                self._limit_arrival()
-            else:
-                self._wait_for_caller()
+            if not self._queue:
+                self._wait_for_more()
         return True
 
     def _stays_open(self) -> bool:
@@ -282,22 +306,46 @@ class Connection(Guest, asyncio.Protocol):
         return b"" if self._reads_chunks else b"connection: keep-alive\r\n"
 
     def _answer_refusal(self, refusal: Refusal) -> None:
-        """Say why and hang up, but read on a little: a reset could cost the caller our answer."""
+        """Say why and hang up."""
         self.begun = self.ended = False
         self._keep_alive = self._is_head = False
         self.whole(*self._house.render_refusal(refusal))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Send no more, but read on a little: closing at once would reset what the caller has yet to read."""
         if self._transport is None:
             return
+        self._leaving = True
+        self._reader.close()
+        self._drop_queue()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._resume_reading()
         self._expire_after(self._house.limits.linger_seconds)
 
+    def _hang_up(self) -> None:
+        """Close once all is sent, which a caller that does not read may not put off for ever."""
+        if self._transport is None:
+            return
+        if not self._leaving:
+            self._leaving = True
+            self._expire_after(self._house.limits.stall_seconds)
+        self._transport.close()
+
+    def _drop_queue(self) -> None:
+        """Let go of the requests that will not be answered."""
+        for item in self._queue:
+            if isinstance(item, Incoming):
+                self.release(len(item.request.body))
+        self._queue.clear()
+        self._unread = b""
+
     # Limits of time, and the pace of reading
 
     def _limit_arrival(self) -> None:
         """Hold a request that is coming in to its limit, which further bytes do not extend."""
-        if self._in_call:
+        if self._in_call or self._queue:
             self._pause_reading()
             return
         part = "body" if self._reader.in_body else "head"
@@ -306,8 +354,15 @@ class Connection(Guest, asyncio.Protocol):
             limits = self._house.limits
             self._expire_after(limits.body_seconds if part == "body" else limits.head_seconds)
 
-    def _wait_for_caller(self) -> None:
-        self._expire_after(self._house.limits.idle_seconds)
+    def _wait_for_more(self) -> None:
+        """Nothing is in hand: the rest of a request that has begun is awaited, or the next one."""
+        reader = self._reader
+        if reader.in_body or reader.in_head:
+            if reader.waits_to_go_on:
+                self.expects_to_go_on()
+            self._limit_arrival()
+        else:
+            self._expire_after(self._house.limits.idle_seconds)
 
     def _expire_after(self, seconds: float) -> None:
         self._house.deadlines.limit(self, self._house.now() + seconds)
@@ -325,8 +380,21 @@ class Connection(Guest, asyncio.Protocol):
         if self._reading_paused and self._transport is not None:
             self._reading_paused = False
             self._transport.resume_reading()
+            if self._unread:
+                data, self._unread = self._unread, b""
+                self._feed_in_slices(data)
+
+    def _feed_in_slices(self, data: bytes) -> None:
+        """Read on until as many requests wait as may; the rest stays unread until they are answered."""
+        most = self._house.limits.pipelined_requests
+        for start in range(0, len(data), FEED_BYTES):
+            if len(self._queue) >= most:
+                self._unread = data[start:]
+                return
+            self._reader.feed(data[start : start + FEED_BYTES])
 
     def close_if_idle(self) -> None:
         """For a server that stops: hang up unless a request is in hand."""
-        if self._transport is not None and not self._in_call and not self._queue:
-            self._transport.close()
+        reader = self._reader
+        if not (self._in_call or self._queue or reader.in_head or reader.in_body or self._leaving):
+            self._hang_up()

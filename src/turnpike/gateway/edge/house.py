@@ -26,7 +26,7 @@ class Guest(Limited):
         raise NotImplementedError
 
     def close_if_idle(self) -> None:
-        """Hang up unless a request is in hand."""
+        """Hang up unless a request is in hand or coming in."""
         raise NotImplementedError
 
 
@@ -46,8 +46,8 @@ class House(Protocol):
     future: Callable[[], asyncio.Future[None]]
 
     @property
-    def is_full(self) -> bool:
-        """Whether there are more connections than the limit."""
+    def overcrowding(self) -> int:
+        """By how many there are more connections than the limit."""
 
     def opened(self, connection: Guest) -> None:
         """A connection is there."""

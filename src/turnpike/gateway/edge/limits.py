@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+WRITE_HIGH_BYTES: Final = 262_144
+WRITE_LOW_BYTES: Final = 65_536
+"""An answer waits for its caller once more than the one is unsent, until less than the other is."""
+
+FEED_BYTES: Final = 16_384
+"""Read at once: what the network hands over may hold thousands of small requests."""
+
+TURNED_AWAY_AT_ONCE: Final = 256
+"""Connections over the limit that are told so; beyond these they are cut."""
 
 
 class EdgeLimits(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from turnpike.domain.errors import InternalError, TurnpikeError
+from turnpike.domain.errors import InternalError, Overloaded, TurnpikeError
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.connection import Connection
 from turnpike.gateway.edge.house import Guest, RenderedError
@@ -77,7 +77,14 @@ class Server:
         self._group = group
         self._tell_date()
         self._listener = await self._loop.create_server(
-            lambda: Connection(self), host, port, ssl=tls, backlog=BACKLOG, reuse_port=True
+            lambda: Connection(self),
+            host,
+            port,
+            ssl=tls,
+            backlog=BACKLOG,
+            reuse_port=True,
+            ssl_handshake_timeout=self.limits.head_seconds if tls else None,
+            ssl_shutdown_timeout=self.limits.linger_seconds if tls else None,
         )
         return int(self._listener.sockets[0].getsockname()[1])
 
@@ -106,9 +113,9 @@ class Server:
         return len(self._connections)
 
     @property
-    def is_full(self) -> bool:
-        """Whether there are more connections than the limit."""
-        return len(self._connections) > self.limits.connections
+    def overcrowding(self) -> int:
+        """By how many there are more connections than the limit."""
+        return len(self._connections) - self.limits.connections
 
     # What a connection asks of its server
 
@@ -134,8 +141,9 @@ class Server:
         """Have the application answer; a fault of ours is logged and told as one."""
         try:
             if b"content-encoding" in request.headers:
-                request = await self._unpacked(request)
-            await self._application(request, reply)
+                await self._answer_packed(request, reply)
+            else:
+                await self._application(request, reply)
         except TurnpikeError as refusal:
             reply.whole(*self._render_error(request.path, request.headers, refusal))
         except Exception:
@@ -150,6 +158,17 @@ class Server:
         """The answer to what could not be read as a request."""
         path = refusal.target.partition(b"?")[0].decode("latin-1")
         return self._render_error(path, refusal.headers, refusal.error)
+
+    async def _answer_packed(self, packed: Request, reply: Reply) -> None:
+        request = await self._unpacked(packed)
+        unpacked_bytes = len(request.body)
+        self.buffered_bytes += unpacked_bytes
+        try:
+            if self.buffered_bytes > self.limits.buffered_bytes:
+                raise Overloaded("The gateway holds as many bodies as it can; try again.")
+            await self._application(request, reply)
+        finally:
+            self.buffered_bytes -= unpacked_bytes
 
     async def _unpacked(self, request: Request) -> Request:
         headers = dict(request.headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+NO_CONTENT: Final = 204
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _LINES: Final = {
