@@ -55,7 +55,8 @@ def decode_answer(
 def model_span(body: bytes) -> tuple[int, int]:
     """Start and end of the top-level `model` value in a JSON object that has been decoded.
 
-    Raises InvalidRequest where the key stands twice: who reads which would be anyone's guess.
+    Raises InvalidRequest where the key stands twice (who reads which would be anyone's guess),
+    InvalidJson where another key is not UTF-8.
     """
     at = body.find(_MODEL_KEY)
     if at < 0 or body.find(_MODEL_KEY, at + 1) >= 0 or _ESCAPED_LETTER in body:
@@ -69,7 +70,7 @@ def model_span(body: bytes) -> tuple[int, int]:
 
 def _top_level_span(body: bytes) -> tuple[int, int]:
     """The same by walking the object's own keys, exact whatever stands inside the values."""
-    fields = _fields_decoder.decode(body)
+    fields = decode_call(_fields_decoder, body)
     at = _skip_space(body, 0) + 1
     found: tuple[int, int] | None = None
     seen = 0

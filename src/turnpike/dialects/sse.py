@@ -29,7 +29,7 @@ class EventSplitter:
 
     def split(self, data: bytes) -> list[bytes]:
         """The events that `data` completes. Raises UpstreamInvalid where one grows too large."""
-        if b"\n" not in data and b"\r" not in data:
+        if b"\n" not in data and b"\r" not in data and not self._ends_in_cr():
             self._keep(data)
             return []
         if self._rest:
@@ -46,6 +46,10 @@ class EventSplitter:
         self._rest = []
         self._rest_bytes = 0
         return rest
+
+    def _ends_in_cr(self) -> bool:
+        """Whether what follows decides if an event has ended."""
+        return bool(self._rest) and self._rest[-1].endswith(b"\r")
 
     def _split_any(self, data: bytes) -> list[bytes]:
         events, start = [], 0
