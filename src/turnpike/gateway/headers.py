@@ -19,6 +19,8 @@ NOT_UPSTREAM: Final = frozenset(
         b"api-key",
         b"x-goog-api-key",
         b"cookie",
+        # callers of one provider account share its keys: one caller's key must not meet another's there
+        b"idempotency-key",
         # hop by hop (RFC 9110, 7.6.1), and what the connection upstream says for itself
         b"connection",
         b"keep-alive",
