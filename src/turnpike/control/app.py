@@ -17,6 +17,7 @@ from turnpike.control.api import checks, documents, health, keys, link, pages, r
 from turnpike.control.api.checks import Probe, probe_nobody
 from turnpike.control.api.problems import answer_errors
 from turnpike.control.api.requests import admit
+from turnpike.control.attempts import Attempts
 from turnpike.control.plane import Plane
 from turnpike.control.publish import Publication, published_before
 from turnpike.control.services.carry_out import Road
@@ -66,6 +67,7 @@ def make_control(plane: Plane, version: str = "", probe: Probe = probe_nobody) -
         lifespan=_life,
     )
     app.state.road = Road(plane, Publication(plane.clock))
+    app.state.attempts = Attempts(plane.clock)
     app.state.probe = probe
     for router in ROUTERS:
         app.include_router(router)

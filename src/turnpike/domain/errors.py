@@ -136,6 +136,12 @@ class Conflict(TurnpikeError):
     code, http_status = "conflict", 409
 
 
+class IdempotencyMismatch(TurnpikeError):
+    """The idempotency key came first with another request."""
+
+    code, http_status = "idempotency_mismatch", 409
+
+
 class ProvisionRefused(Conflict):
     """Gateway workers cannot serve from a configuration; `workers` says why, by worker."""
 
@@ -172,6 +178,12 @@ class ExpectationFailed(TurnpikeError):
     """The request expects something other than `100-continue`."""
 
     code, http_status = "expectation_failed", 417
+
+
+class RateLimited(TurnpikeError):
+    """Too many requests came within a time; `retry_after_seconds` says when the next is taken."""
+
+    code, http_status = "rate_limited", 429
 
 
 class HeadersTooLarge(TurnpikeError):

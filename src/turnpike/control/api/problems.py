@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -75,8 +76,8 @@ def _headers(error: TurnpikeError) -> dict[str, str]:
     headers = {}
     if error.http_status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="turnpike control"'
-    if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = str(round(error.retry_after_seconds or RETRY_AFTER_SECONDS))
+    if error.http_status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        headers["retry-after"] = str(math.ceil(error.retry_after_seconds or RETRY_AFTER_SECONDS))
     return headers
 
 

@@ -7,17 +7,23 @@ from typing import Annotated, TypeVar
 from urllib.parse import unquote
 
 import msgspec
+import structlog
 from fastapi import Depends, Path, Request
 
+from turnpike.control.attempts import FAILURES_MAX, WINDOW_SECONDS, Attempts
 from turnpike.control.permissions import OPERATIONS, Actor, Permission, check_operation
+from turnpike.control.plane import Plane
 from turnpike.control.services.carry_out import Road
-from turnpike.control.services.identify import check_node, identify
+from turnpike.control.services.identify import check_node, identify, is_local
 from turnpike.domain.errors import (
+    ExpiredKey,
     InvalidJson,
+    InvalidKey,
     InvalidRequest,
     PayloadTooLarge,
     PermissionDenied,
     RequestTimeout,
+    RevokedKey,
     UnsupportedMediaType,
 )
 
@@ -34,6 +40,8 @@ YAML = "application/yaml"
 YAML_TYPES = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 T = TypeVar("T")
+
+_log = structlog.get_logger()
 
 
 def road_of(request: Request) -> Road:
@@ -54,10 +62,24 @@ async def admit(request: Request) -> None:
         case Permission.NODE:
             check_node(plane.seal, _bearer(request))
         case _:
-            peer = request.client.host if request.client else None
-            actor = await asyncio.to_thread(identify, plane, _bearer(request), peer)
+            actor = await _identified(request, plane)
             check_operation(actor, operation)
             request.state.actor = actor
+
+
+async def _identified(request: Request, plane: Plane) -> Actor:
+    """The caller by its key, or, with too many keys refused, an error that tells nothing of this one."""
+    attempts: Attempts = request.app.state.attempts
+    token, peer = _bearer(request), request.client.host if request.client else None
+    if not is_local(plane.seal, token):
+        attempts.check(peer)
+    try:
+        return await asyncio.to_thread(identify, plane, token, peer)
+    except (InvalidKey, ExpiredKey, RevokedKey) as fault:
+        _log.warning("key.refused", peer=peer, code=fault.code)
+        if attempts.failed(peer):
+            _log.warning("key.attempts_stopped", peer=peer, failures=FAILURES_MAX, seconds=WINDOW_SECONDS)
+        raise
 
 
 def _actor_of(request: Request) -> Actor:

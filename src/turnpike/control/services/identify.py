@@ -33,6 +33,11 @@ def local_token(seal: Seal) -> str:
     return seal.digest(b"local", "local-admin").hex()
 
 
+def is_local(seal: Seal, token: str | None) -> bool:
+    """Whether the token is that of whoever has the home at hand."""
+    return token is not None and _is(token, local_token(seal))
+
+
 def node_token(seal: Seal) -> str:
     """What gateway workers show."""
     return seal.digest(b"node", "node-link").hex()
@@ -53,7 +58,7 @@ def identify(plane: Plane, token: str | None, peer: str | None) -> Actor:
     """
     if token is None:
         raise MissingKey("a key is needed: send `authorization: Bearer tpk_…`")
-    if _is(token, local_token(plane.seal)):
+    if is_local(plane.seal, token):
         return LOCAL_ACTOR
     if is_mistyped(token):
         raise InvalidKey("the key is mistyped: its checksum does not fit")
