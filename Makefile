@@ -51,7 +51,7 @@ fuzz: $(STAMPS)/fuzz ## Fuzz the parsers for SECONDS (60; 3600 is the release's 
 	@exec $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 docs: $(STAMPS)/docs ## Build the site into site/.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-reference: $(STAMPS)/dev ## Write the parts of docs/ that are made from tables.
 	@$(BIN)/python scripts/docs_reference.py
