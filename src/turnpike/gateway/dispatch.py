@@ -59,10 +59,12 @@ class Dispatcher:
                 if tried:
                     await asyncio.sleep(RETRY_PAUSE_SECONDS * 2 ** (tried - 1))
                 started_ns = self._clock.monotonic_ns()
+                progress.reached = True
                 try:
                     answer = await way.uplink.channel.send(head, body, patience)
                     return Dispatched(answer, way, patience, started_ns)
                 except Unreached as fault:
+                    progress.reached = False
                     # Without its traceback, which would hold this frame for the collector to find.
                     unreached = fault.with_traceback(None)
                     self._note_failure(progress, way, started_ns, unreachable(fault))

@@ -1,6 +1,6 @@
 """The road of a call, on one page.
 
-    identify → plan (authorize) → dispatch ⇄ upstream → reply → observe
+    identify → plan (authorize) → once (a call with an idempotency key) → dispatch ⇄ upstream → reply → observe
 
 However a call ends, `carry` comes to its last line with an outcome.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -21,6 +22,8 @@ from turnpike.gateway.answers import ProviderError, raise_for_status, read_whole
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
 from turnpike.gateway.gate import Gate
+from turnpike.gateway.idempotency.keys import IdempotencyKeys
+from turnpike.gateway.idempotency.request_key import IDEMPOTENCY_KEY
 from turnpike.gateway.identities import Holder
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.outgoing import Outgoing
@@ -43,6 +46,7 @@ class Road(msgspec.Struct, frozen=True):
     gate: Gate
     dispatcher: Dispatcher
     kept: KeptResponses
+    keys: IdempotencyKeys
     metrics: Metrics
     clock: Clock
     next_call_id: Callable[[], CallId]
@@ -56,15 +60,10 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
             holder = serving.identities.identify(request, road.clock.now_ns())
             call.principal = holder.key.principal
             planned = await plan(call, holder, serving, road.kept)
-            wishes = read_wishes(request.headers)
-            dispatched = await road.dispatcher.dispatch(planned.grant, planned.outgoing, wishes, call)
-            try:
-                await _bring(road, dispatched, planned.outgoing, call, reply)
-            finally:
-                road.dispatcher.close_attempt(dispatched, call)
-                dispatched.answer.leave()
-    except ProviderError as refusal:
-        _pass_on(refusal, call, reply)
+            if IDEMPOTENCY_KEY in request.headers:
+                await road.keys.carry(call, reply, partial(_carry_out, road, planned, call))
+            else:
+                await _carry_out(road, planned, call, reply)
     except TurnpikeError as error:
         _tell(error, call, reply)
     except asyncio.CancelledError:
@@ -72,6 +71,22 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
         raise
     finally:
         road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
+
+
+async def _carry_out(road: Road, planned: Planned, call: Progress, reply: Reply) -> None:
+    """Have a provider answer the call, and tell whatever goes wrong with that."""
+    try:
+        wishes = read_wishes(call.request.headers)
+        dispatched = await road.dispatcher.dispatch(planned.grant, planned.outgoing, wishes, call)
+        try:
+            await _bring(road, dispatched, planned.outgoing, call, reply)
+        finally:
+            road.dispatcher.close_attempt(dispatched, call)
+            dispatched.answer.leave()
+    except ProviderError as refusal:
+        _pass_on(refusal, call, reply)
+    except TurnpikeError as error:
+        _tell(error, call, reply)
 
 
 async def _bring(

@@ -27,6 +27,7 @@ class Progress:
         "http_status",
         "model",
         "principal",
+        "reached",
         "request",
         "speech",
         "status",
@@ -44,6 +45,8 @@ class Progress:
         self.model: str | None = None
         self.stream = False
         self.attempts: list[Attempt] = []
+        self.reached = False
+        """Whether a provider may have had the request, or some of it."""
         self.dispatched_ns: int | None = None
         self.first_content_ns: int | None = None
         self.upstream_ended_ns: int | None = None

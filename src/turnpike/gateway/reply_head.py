@@ -18,7 +18,10 @@ DEBUG: Final = b"x-turnpike-debug"
 RETRY_SECONDS: Final = 1.0
 """What a caller is told to wait where nothing better is known."""
 
-NOT_WORTH_REPEATING: Final = frozenset(("upstream_unauthorized", "upstream_invalid"))
+NOT_WORTH_REPEATING: Final = frozenset(
+    ("upstream_unauthorized", "upstream_invalid", "conflict", "idempotency_mismatch")
+)
+"""Unless the error itself says when: SDKs would repeat a 409 and every 5xx."""
 
 
 def call_lines(call_id: str) -> bytes:
@@ -63,14 +66,16 @@ def error_head(error: TurnpikeError, call: Progress) -> bytes:
 
 
 def error_lines(error: TurnpikeError) -> bytes:
-    """Type and hints of an error: 429 and 503 are worth repeating, and say when; 405 says what is taken."""
+    """Type and hints of an error: what is worth repeating says when, as 429 and 503 do; 405 says what is taken."""
     if isinstance(error, MethodNotAllowed):
         return JSON_LINE + b"allow: %b\r\n" % ", ".join(error.allowed).encode()
-    if error.http_status not in (429, 503):
+    seconds = error.retry_after_seconds
+    if seconds is None:
         if error.code in NOT_WORTH_REPEATING:
             return JSON_LINE + b"x-should-retry: false\r\n"
-        return JSON_LINE
-    seconds = RETRY_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
+        if error.http_status not in (429, 503):
+            return JSON_LINE
+        seconds = RETRY_SECONDS
     return JSON_LINE + b"retry-after: %d\r\nretry-after-ms: %d\r\nx-should-retry: true\r\n" % (
         math.ceil(seconds),
         math.ceil(seconds * 1000),

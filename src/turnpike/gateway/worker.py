@@ -24,6 +24,7 @@ from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.server import Server
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.gauges import read_gauges
+from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.last_good import LastGood
 from turnpike.gateway.link import LINK_PATH, Link
@@ -102,10 +103,12 @@ class Worker:
         self._metrics = SharedMetrics(settings.home / "run", settings.slot, self._gauges)
         provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
         self._swap = Swap(self._gate, provisioner, self._metrics)
+        self._keys = IdempotencyKeys(settings.home / "idempotency", outside.seal, outside.clock)
         road = Road(
             gate=self._gate,
             dispatcher=Dispatcher(outside.clock),
             kept=KeptResponses(settings.home / "responses", settings.slot, outside.clock),
+            keys=self._keys,
             metrics=self._metrics,
             clock=outside.clock,
             next_call_id=CallIds(outside.clock, outside.randomness).next,
@@ -129,11 +132,13 @@ class Worker:
             following = group.create_task(link.keep())
             reloading = group.create_task(certificates.keep_fresh())
             showing = group.create_task(self._show_gauges())
+            tidying = group.create_task(self._keys.keep_tidy())
             await stop.wait()
             await self._drain()
             following.cancel()
             reloading.cancel()
             showing.cancel()
+            tidying.cancel()
             await self._server.close()
         self._deadlines.stop()
         self._metrics.close()
