@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,12 @@ import anthropic
 import httpx
 import openai
 
-from tests.system.running import BOUND_SECONDS, Process, an_environment, run_command
+from tests.system.running import BOUND_SECONDS, COMMAND, Process, an_environment, run_command
 from tests.system.upstream import CASE, Part, Received, Upstream, an_upstream
 
 KEY = "caller-key-0123456789-research"
 CREDENTIAL = "sk-upstream-credential"
+SIM_KEY = "sk-sim-credential"
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
@@ -109,6 +111,49 @@ def a_road(folder: Path, document: Document | None = None, **variables: str) -> 
             road = Road(process, upstream)
             with road.http:
                 yield road
+
+
+@contextmanager
+def a_simulated_provider(*flags: str) -> Iterator[str]:
+    """The address of a running `turnpike sim`."""
+    command = [*COMMAND, "sim", "--listen", "127.0.0.1:0", "--key", SIM_KEY, *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(BOUND_SECONDS)
+
+
+def simulated_document(address: str) -> Document:
+    """The simulated provider in both dialects, every name of its models."""
+    names = ("gpt-*", "text-embedding-*", "claude-*")
+    return {
+        "providers": [
+            {"name": "sim-openai", "kind": "openai", "base_url": f"{address}/v1", "credential": SIM_KEY},
+            {"name": "sim-anthropic", "kind": "anthropic", "base_url": address, "credential": SIM_KEY},
+        ],
+        "models": [
+            {
+                "name": name,
+                "targets": [
+                    {
+                        "provider": "sim-anthropic" if name.startswith("claude") else "sim-openai",
+                        "model": name,
+                    }
+                ],
+            }
+            for name in names
+        ]
+        + [{"name": "gpt-4o-mini", "targets": [{"provider": "sim-openai", "model": "gpt-4o-mini"}]}]
+        + [
+            {
+                "name": "claude-sonnet-4-6",
+                "targets": [{"provider": "sim-anthropic", "model": "claude-sonnet-4-6"}],
+            }
+        ],
+    }
 
 
 def usual_document(upstream_url: str) -> Document:
