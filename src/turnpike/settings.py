@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     log_format: LogFormat
     log_level: LogLevel
     control_url: str | None
+    store_url: str | None
     cors_origins: frozenset[str]
     tls_certificate: Path | None
     tls_key: Path | None
@@ -244,6 +245,16 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _store_url(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    host_and_port, _, database = rest.partition("?")[0].rpartition("@")[2].partition("/")
+    port = host_and_port.rpartition("]")[2].partition(":")[2] or "5432"
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65_536
+    if scheme != "postgresql" or not database or not is_port:
+        raise ValueError("postgresql://user:password@host/database")
+    return text
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in allowed:
@@ -346,6 +357,14 @@ SETTINGS: Final = (
         "the control plane that commands and gateways speak to",
         _url,
         _nothing,
+    ),
+    Setting(
+        "TURNPIKE_STORE_URL",
+        "embedded: turnpike.db in the home",
+        "the PostgreSQL database that control keeps everything in: postgresql://user:password@host/database",
+        _store_url,
+        _nothing,
+        secret=True,
     ),
     Setting(
         "TURNPIKE_CORS_ORIGINS",

@@ -257,6 +257,8 @@ def test_a_note_keeps_its_first_value(opened: Opened) -> None:
         kept = set(pool.map(lambda n: stores[n].note_once("check", b"value %d" % n), range(4)))
     assert len(kept) == 1
     assert stores[0].note_once("check", b"late") in kept
+    assert stores[1].note("check") in kept
+    assert stores[1].note("another") is None
 
 
 def test_a_server_that_is_not_there_is_named() -> None:

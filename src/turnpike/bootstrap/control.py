@@ -15,12 +15,12 @@ from turnpike import __version__
 from turnpike.adapters.machine.lock import HomeInUse, HomeLock
 from turnpike.adapters.machine.ports import PortTaken, bind_shared, check_free
 from turnpike.adapters.provider_probe.probe import Probed, probe_provider
-from turnpike.adapters.sql.store import SqlStore, open_sqlite_store
+from turnpike.adapters.sql.store import SqlStore, open_postgres_store, open_sqlite_store
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.control_start import start_control
-from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.fault import CannotStart, CannotStartYet
 from turnpike.bootstrap.home import opened_seal, prepare_home
 from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.role import run_role
@@ -61,7 +61,7 @@ def _serve(found: Configuration, announcer: Announcer, starting: bool, supervise
     seal = opened_seal(settings)
     plane = Plane(_store(settings), seal, SystemClock(), SystemRandomness(), PROVIDERS)
     with _listening(settings, shared=supervised) as listener:
-        start_control(plane, found, announcer, starting)
+        _start(plane, found, announcer, starting)
         address = Address(settings.control_listen.host, listener.getsockname()[1])
         # From here on the kernel holds connections until they are taken, so that nobody is refused.
         announcer.announce(Ready(str(address)))
@@ -88,8 +88,20 @@ def probe(provider: Provider, seal: Seal) -> Probed:
     return probe_provider(provider, kind.models_path, kind.credentialed(credential))
 
 
+def _start(plane: Plane, found: Configuration, announcer: Announcer, starting: bool) -> None:
+    try:
+        start_control(plane, found, announcer, starting)
+    except StoreUnavailable as fault:
+        if found.settings.store_url is None:
+            raise CannotStart(str(fault)) from None
+        # A database elsewhere may only be starting, or be back in a moment.
+        raise CannotStartYet(f"{fault} (TURNPIKE_STORE_URL; `turnpike doctor` looks at it)") from None
+
+
 def _store(settings: Settings) -> SqlStore:
     try:
+        if settings.store_url is not None:
+            return open_postgres_store(settings.store_url)
         return open_sqlite_store(settings.home / STORE_NAME)
     except StoreUnavailable as fault:
         raise CannotStart(str(fault)) from None

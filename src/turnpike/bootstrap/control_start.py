@@ -19,11 +19,11 @@ from turnpike.control.services.documents import Document, given_secrets
 from turnpike.control.services.identify import SYSTEM_ACTOR
 from turnpike.control.services.keys import Rotation, rotate
 from turnpike.control.services.start import Started, Variables, WrongMasterKey, start
-from turnpike.domain.errors import FaultyDocument, TurnpikeError
+from turnpike.domain.errors import FaultyDocument, StoreUnavailable, TurnpikeError
 from turnpike.supervisor.notices import Announcer, Failed, Said
 
 STARTED_NAME: Final = "started"
-"""A file in the home: control came up on it once, so that a key was shown and a configuration is in store."""
+"""A file in the home and a note in the store: control came up once, so that a key was shown and a configuration is in store."""
 
 _log = structlog.get_logger()
 
@@ -31,9 +31,10 @@ _log = structlog.get_logger()
 def start_control(plane: Plane, found: Configuration, announcer: Announcer, apply_document: bool) -> None:
     """Bring the store up to what variables and the start document say, and tell what came of it.
 
-    Raises CannotStart where control cannot serve at all.
+    Raises CannotStart where control cannot serve at all, StoreUnavailable.
     """
-    first = not (found.settings.home / STARTED_NAME).exists()
+    mark = found.settings.home / STARTED_NAME
+    first = not mark.exists() and not _has_started(plane)
     document = _document(found) if apply_document else None
     started = _started(plane, variables_of(found, plane), document, announcer, first)
     _show_secrets(started.minted, announcer)
@@ -46,7 +47,14 @@ def start_control(plane: Plane, found: Configuration, announcer: Announcer, appl
         announcer.announce(Said(f"{found.settings.config} is applied ({changes} changes)"))
         for remark in started.document.remarks:
             announcer.announce(Failed(f"remark: {remark}"))
-    (found.settings.home / STARTED_NAME).touch(mode=0o600)
+    plane.store.note_once(STARTED_NAME, b"yes")
+    mark.touch(mode=0o600)
+
+
+def _has_started(plane: Plane) -> bool:
+    """Whether control came up on this store before, from another home."""
+    plane.store.migrate()
+    return plane.store.note(STARTED_NAME) is not None
 
 
 def variables_of(found: Configuration, plane: Plane) -> Variables:
@@ -79,6 +87,8 @@ def _started(
             Failed(f"{faults}\nthe configuration has faults: the last good one stays in force")
         )
         return _started(plane, variables, None, announcer, first)
+    except StoreUnavailable:
+        raise
     except (WrongMasterKey, TurnpikeError) as fault:
         raise CannotStart(str(fault)) from None
 

@@ -22,6 +22,7 @@ from turnpike.bootstrap.document import read_document
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.home import MASTER_KEY_NAME, existing_seal
 from turnpike.bootstrap.running import Running, running_at
+from turnpike.bootstrap.store_check import look_at_store
 from turnpike.client import Answer, ControlClient, ControlFault, quoted
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import read_document as parse_document
@@ -70,6 +71,8 @@ def examine(found: Configuration) -> tuple[Finding, ...]:
     told: dict[str, float] = {}
     findings = [*_machine(settings, running), _master_key(settings)]
     findings += _unknown_settings(found)
+    if settings.store_url is not None:
+        findings.append(look_at_store(settings.store_url))
     named = _providers_at_start(found)
     findings += _document(found)
     findings += _plant(found, running, told, named)

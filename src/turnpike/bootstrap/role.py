@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from turnpike.bootstrap.configuration import Configuration
-from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.fault import CannotStart, CannotStartYet
 from turnpike.bootstrap.terminal import StandardStreams
 from turnpike.logs import set_up_logs
 from turnpike.supervisor.lifeline import hold_lifeline
@@ -35,4 +35,5 @@ def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[
         return serve(announcer)
     except CannotStart as fault:
         announcer.announce(Failed(f"turnpike: {name}: {fault}"))
-        return HOPELESS_STATUS if supervised else COULD_NOT_STATUS
+        may_pass = isinstance(fault, CannotStartYet)
+        return HOPELESS_STATUS if supervised and not may_pass else COULD_NOT_STATUS

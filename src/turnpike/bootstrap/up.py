@@ -107,7 +107,10 @@ def _supervision(found: Configuration, gateway: Address, control: Address) -> Su
 
 def without_control_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """An environment for workers: they get credentials in the snapshot, sealed, and need no other."""
-    kept_back = {kind.credential_variable for kind in PROVIDERS.values()} | {"TURNPIKE_ADMIN_KEY"}
+    kept_back = {kind.credential_variable for kind in PROVIDERS.values()} | {
+        "TURNPIKE_ADMIN_KEY",
+        "TURNPIKE_STORE_URL",
+    }
     return {name: value for name, value in environ.items() if name not in kept_back}
 
 

@@ -42,6 +42,18 @@ def master_key_finding(where: str, present: bool, fault: str | None) -> Finding:
     return fine("master key", f"{where}: opens what is sealed")
 
 
+def store_finding(fault: str | None) -> Finding:
+    """Whether the database that TURNPIKE_STORE_URL names can hold the store."""
+    if fault is None:
+        return fine("store", "PostgreSQL: reached, and tables can be made")
+    return wrong(
+        "store",
+        f"PostgreSQL: {fault}",
+        "check TURNPIKE_STORE_URL (host, port, database, user, password) and the server behind it; workers serve on"
+        " without it",
+    )
+
+
 def control_finding(url: str, expected: bool, fault: str | None) -> Finding:
     """Whether control answers; `expected`: a supervisor runs, or it was said where control is."""
     if fault is None:

@@ -181,6 +181,9 @@ class Store(Protocol):
     def snapshots(self, limit: int) -> tuple[StoredSnapshot, ...]:
         """Published snapshots, newest first."""
 
+    def note(self, name: str) -> bytes | None:
+        """What is kept under `name`."""
+
     def note_once(self, name: str, value: bytes) -> bytes:
         """Keep `value` under `name` unless something is kept there; what is kept afterwards."""
 

@@ -120,3 +120,27 @@ def test_an_address_reads_back_as_it_is_written_and_can_be_called_from_this_mach
         "::",
         0,
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:canary@h/d",
+        "postgresql://u:canary@h",
+        "postgresql://u:canary@h:port/d",
+        "postgresql://u:canary@h:99999/d",
+        "canary",
+    ],
+)
+def test_a_stores_address_that_is_none_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsFault) as refused:
+        read_settings(ROWS, {"TURNPIKE_STORE_URL": url}, {})
+    assert "postgresql://user:password@host/database" in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+def test_a_stores_address_is_never_shown() -> None:
+    environ = {"TURNPIKE_STORE_URL": "postgresql://u:canary@h/d?sslmode=require"}
+    readings = read_settings(ROWS, environ, {})
+    assert settings_of(readings).store_url == environ["TURNPIKE_STORE_URL"]
+    assert {r.shown for r in readings if r.setting.variable == "TURNPIKE_STORE_URL"} == {"set"}

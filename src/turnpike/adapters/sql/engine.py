@@ -49,18 +49,23 @@ def sqlite_engine(path: Path) -> sa.Engine:
 
 
 def postgres_engine(url: str) -> sa.Engine:
-    """Connections to the PostgreSQL database of a `postgresql://…` address."""
-    return sa.create_engine(
-        sa.make_url(url).set(drivername="postgresql+psycopg"),
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
-        },
-        isolation_level="REPEATABLE READ",
-        pool_size=POOL_CONNECTIONS,
-        pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
-    )
+    """Connections to the PostgreSQL database of a `postgresql://…` address. Raises StoreUnavailable."""
+    try:
+        return sa.create_engine(
+            sa.make_url(url).set(drivername="postgresql+psycopg"),
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            },
+            isolation_level="REPEATABLE READ",
+            pool_size=POOL_CONNECTIONS,
+            pool_timeout=POOL_WAIT_SECONDS,
+            pool_pre_ping=True,
+        )
+    except ImportError as missing:
+        raise StoreUnavailable(
+            f"a store on PostgreSQL needs its driver ({missing}): pip install 'turnpike-ai[postgres]'"
+        ) from missing
 
 
 @contextmanager

@@ -45,6 +45,11 @@ class SqlStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The connections that the store uses."""
+        return self._engine
+
     def migrate(self) -> None:
         migrate(self._engine)
 
@@ -102,12 +107,15 @@ class SqlStore:
         with reading(self._engine) as connection:
             return _snapshots(connection, limit)
 
+    def note(self, name: str) -> bytes | None:
+        with reading(self._engine) as connection:
+            return _note(connection, name)
+
     def note_once(self, name: str, value: bytes) -> bytes:
-        chosen = sa.select(t.notes.c.value).where(t.notes.c.name == name)
         with writing(self._engine) as connection:
             # Held until the end: a second writer sees what the first one kept.
             connection.execute(sa.select(t.store_state.c.id).with_for_update())
-            kept = connection.execute(chosen).scalar_one_or_none()
+            kept = _note(connection, name)
             if kept is None:
                 connection.execute(sa.insert(t.notes).values(name=name, value=value))
             return value if kept is None else kept
@@ -156,6 +164,12 @@ def _key(connection: sa.Connection, name: str) -> StoredKey | None:
         return None
     chosen = sa.select(t.key_secrets).where(t.key_secrets.c.key == name).order_by(t.key_secrets.c.position)
     return StoredKey(row.name, tuple(map(rows.secret_of, connection.execute(chosen))), row.revoked_at_ns)
+
+
+def _note(connection: sa.Connection, name: str) -> bytes | None:
+    chosen = sa.select(t.notes.c.value).where(t.notes.c.name == name)
+    kept: bytes | None = connection.execute(chosen).scalar_one_or_none()
+    return kept
 
 
 def _snapshots(connection: sa.Connection, limit: int) -> tuple[StoredSnapshot, ...]:
