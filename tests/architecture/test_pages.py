@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from ruamel.yaml import YAML
 
 from tests.architecture.tree import REPOSITORY
 
@@ -27,5 +30,17 @@ def test_every_target_of_make_that_a_page_names_exists() -> None:
 
 
 def test_every_page_stands_in_the_contents_of_the_site() -> None:
-    contents = re.findall(r"(?m)^ +- (\S+\.md)$", (REPOSITORY / "mkdocs.yml").read_text())
-    assert sorted(contents) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+    contents = YAML(typ="safe").load((REPOSITORY / "mkdocs.yml").read_text())["nav"]
+    assert sorted(_pages_of(contents)) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+
+
+def _pages_of(contents: object) -> Iterator[str]:
+    match contents:
+        case str():
+            yield contents
+        case list():
+            for part in contents:
+                yield from _pages_of(part)
+        case dict():
+            for part in contents.values():
+                yield from _pages_of(part)
