@@ -29,10 +29,9 @@ UNAUTHORIZED_STATUSES: Final = frozenset((401, 402, 403))
 class ProviderError(Exception):
     """The provider refused the call, in words that the caller's SDK parses: they pass through."""
 
-    def __init__(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+    def __init__(self, status: int, body: bytes) -> None:
         super().__init__(f"provider answered {status}")
         self.status = status
-        self.headers = headers
         self.body = body
 
     @property
@@ -72,7 +71,7 @@ async def raise_for_status(answer: Answer, speech: Speech, provider: str) -> Non
     if b"content-encoding" in answer.headers:
         body = unpacked(body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES)
     if speech.errors.is_error(body) or _is_json_object(body):
-        raise ProviderError(status, answer.headers, body)
+        raise ProviderError(status, body)
     raise _foreign(status, body, provider)
 
 

@@ -60,6 +60,7 @@ class Dispatcher:
                     await asyncio.sleep(RETRY_PAUSE_SECONDS * 2 ** (tried - 1))
                 started_ns = self._clock.monotonic_ns()
                 progress.reached = True
+                progress.tries += 1
                 try:
                     answer = await way.uplink.channel.send(head, body, patience)
                     return Dispatched(answer, way, patience, started_ns)

@@ -31,7 +31,7 @@ from turnpike.gateway.plan import Planned
 from turnpike.gateway.progress import Progress
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.relay import Relay
-from turnpike.gateway.reply_head import answer_head, error_head, refusal_head
+from turnpike.gateway.reply_head import answer_head, error_head
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply, Request
 from turnpike.ports.metrics import Metrics
@@ -78,15 +78,21 @@ async def _carry_out(road: Road, planned: Planned, call: Progress, reply: Reply)
     try:
         wishes = read_wishes(call.request.headers)
         dispatched = await road.dispatcher.dispatch(planned.grant, planned.outgoing, wishes, call)
-        try:
-            await _bring(road, dispatched, planned.outgoing, call, reply)
-        finally:
-            road.dispatcher.close_attempt(dispatched, call)
-            dispatched.answer.leave()
-    except ProviderError as refusal:
-        _pass_on(refusal, call, reply)
     except TurnpikeError as error:
         _tell(error, call, reply)
+        return
+    try:
+        await _bring(road, dispatched, planned.outgoing, call, reply)
+    except ProviderError as refusal:
+        _pass_on(refusal, dispatched, call, reply)
+    except TurnpikeError as error:
+        _tell(error, call, reply)
+    except asyncio.CancelledError:
+        call.end_badly(ClientClosed("The caller went away."))
+        raise
+    finally:
+        road.dispatcher.close_attempt(dispatched, call)
+        dispatched.answer.leave()
 
 
 async def _bring(
@@ -154,8 +160,8 @@ def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:
     reply.end()
 
 
-def _pass_on(refusal: ProviderError, call: Progress, reply: Reply) -> None:
+def _pass_on(refusal: ProviderError, dispatched: Dispatched, call: Progress, reply: Reply) -> None:
     """Show the provider's refusal as it is: it is written for the caller's SDK."""
     call.status, call.error = CallStatus.FAILED, refusal.code
     call.http_status = refusal.status
-    reply.whole(refusal.status, refusal_head(refusal, call), refusal.body)
+    reply.whole(refusal.status, answer_head(call, dispatched), refusal.body)

@@ -33,6 +33,7 @@ class Progress:
         "status",
         "stream",
         "tags",
+        "tries",
         "upstream_ended_ns",
     )
 
@@ -44,6 +45,8 @@ class Progress:
         self.tags: Tags = ()
         self.model: str | None = None
         self.stream = False
+        self.tries = 0
+        """Attempts so far, the one under way among them."""
         self.attempts: list[Attempt] = []
         self.reached = False
         """Whether a provider may have had the request, or some of it."""

@@ -6,8 +6,6 @@ import math
 from typing import Final
 
 from turnpike.domain.errors import MethodNotAllowed, TurnpikeError
-from turnpike.gateway.answers import ProviderError
-from turnpike.gateway.catalogue import target_label
 from turnpike.gateway.dispatch import Dispatched
 from turnpike.gateway.headers import back_lines
 from turnpike.gateway.progress import Progress
@@ -30,12 +28,12 @@ def call_lines(call_id: str) -> bytes:
 
 
 def answer_head(call: Progress, dispatched: Dispatched) -> bytes:
-    """The head of a provider's good answer."""
+    """The head of a provider's answer, or of its refusal."""
     headers = dispatched.answer.headers
     lines = b"%bx-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b" % (
         call_lines(call.call_id),
         dispatched.way.label,
-        len(call.attempts) + 1,
+        call.tries,
         back_lines(headers),
     )
     if b"content-type" not in headers:
@@ -45,23 +43,11 @@ def answer_head(call: Progress, dispatched: Dispatched) -> bytes:
     return lines
 
 
-def refusal_head(refusal: ProviderError, call: Progress) -> bytes:
-    """The head of a provider's refusal."""
-    attempt = call.attempts[-1]
-    label = target_label(attempt.provider, attempt.model)
-    return b"%bx-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b" % (
-        call_lines(call.call_id),
-        label,
-        len(call.attempts),
-        back_lines(refusal.headers),
-    )
-
-
 def error_head(error: TurnpikeError, call: Progress) -> bytes:
     """The head of an error of ours."""
     lines = call_lines(call.call_id) + error_lines(error)
-    if call.attempts:
-        lines += b"x-turnpike-attempts: %d\r\n" % len(call.attempts)
+    if call.tries:
+        lines += b"x-turnpike-attempts: %d\r\n" % call.tries
     return lines
 
 
