@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -148,6 +149,15 @@ class Wire:
             told += piece
         return told
 
+    def read_answer(self) -> bytes:
+        """One answer that has a length, to its end."""
+        told = b""
+        while b"\r\n\r\n" not in told or len(body_of(told)) < length_of(told):
+            piece = self.sock.recv(65_536)
+            assert piece, f"closed after {told!r}"
+            told += piece
+        return told
+
 
 @contextlib.contextmanager
 def running_edge(
@@ -177,12 +187,16 @@ def render_error(path: str, headers: dict[bytes, bytes], error: TurnpikeError) -
 
 
 def statuses(told: bytes) -> list[int]:
-    """The statuses of the answers in `told`, which hold no text that looks like a status line."""
-    return [int(part[:3]) for part in told.split(b"HTTP/1.1 ")[1:]]
+    """The statuses of the answers in `told`, whose bodies hold nothing that looks like a status line."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", told)]
 
 
 def body_of(told: bytes) -> bytes:
     return told.partition(b"\r\n\r\n")[2]
+
+
+def length_of(told: bytes) -> int:
+    return int(told.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
 
 
 def a_request(

@@ -263,6 +263,7 @@ class Connection(Guest, asyncio.Protocol):
     async def _answer(self, incoming: Incoming) -> None:
         request = incoming.request
         self._in_call = True
+        self._handled += 1
         self._keep_alive = incoming.keep_alive
         self._reads_chunks = incoming.reads_chunks
         self._is_head = request.method == "HEAD"
@@ -275,7 +276,6 @@ class Connection(Guest, asyncio.Protocol):
 
     def _go_on(self) -> bool:
         """After an answer: whether the connection serves another request."""
-        self._handled += 1
         if self._transport is None:
             return False
         if not self.ended:

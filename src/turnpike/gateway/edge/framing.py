@@ -41,6 +41,7 @@ SINGLE_HEADERS: Final = frozenset(
 _TARGET: Final = re.compile(rb"[!\"$-~]+")
 """Visible ASCII but `#`: a fragment is the caller's own business (RFC 9112, 3.2)."""
 
+ZERO: Final = ord("0")
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
 ENCODINGS: Final = frozenset((b"gzip", b"x-gzip", b"zstd"))
@@ -93,7 +94,10 @@ def _check_body_framing(
         if version == "1.0" or coding.lower() != b"chunked":
             return InvalidRequest("The only transfer-encoding is `chunked`, in HTTP/1.1.")
     elif b"content-length" in headers:
-        if int(headers[b"content-length"]) > limits.body_bytes:
+        length = headers[b"content-length"]
+        if length[0] == ZERO and len(length.rstrip()) > 1:
+            return InvalidRequest("A content-length has no leading zeros: some would read it as octal.")
+        if int(length) > limits.body_bytes:
             return too_large(limits)
     elif method in BODY_METHODS:
         return LengthRequired("A request with a body needs content-length or chunked encoding.")
