@@ -125,11 +125,12 @@ class Folder:
         except FileNotFoundError:
             return None
         try:
-            if self._is_past(os.fstat(descriptor)) and take_away(path, descriptor):
+            is_past = self._is_past(os.fstat(descriptor))
+            if is_past and take_away(path, descriptor):
                 return None
             entry = self._read(descriptor)
             if not isinstance(entry, Claimed):
-                return entry
+                return None if is_past else entry
             if is_held(descriptor):
                 return Running(entry.fingerprint, entry.call_id)
             return entry if is_at(path, descriptor) else None

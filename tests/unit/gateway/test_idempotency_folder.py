@@ -1,0 +1,290 @@
+"""The folder of keys, as two workers, threads and killed processes use it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.gateway.keyed_calls import DAY_NS, SEAL, START_NS, SetClock
+from turnpike.domain.outcome import CallStatus
+from turnpike.gateway.idempotency.claim import Claim
+from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepeatable
+from turnpike.gateway.idempotency.folder import Damaged, Folder, FolderBounds, Found, NoRoom, Running
+
+NAME = "ab" * 32
+OTHER = "cd" * 32
+CLAIMED = Claimed(b"f" * 32, "call-1")
+ANSWERED = Answered(b"f" * 32, "call-1", False, 200, b"", b"an answer", CallStatus.SUCCEEDED, None)
+
+CLAIM_IN_ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from tests.unit.gateway.keyed_calls import SEAL, SetClock
+from turnpike.gateway.idempotency.entry import Claimed
+from turnpike.gateway.idempotency.folder import Folder
+taken = Folder(Path(sys.argv[1]), SEAL, SetClock()).enter("ab" * 32, Claimed(b"f" * 32, "call-1"))
+print("taken", flush=True)
+sys.stdin.read()
+"""
+WRITE_WITHOUT_ROOM = """
+import resource, signal, sys
+from pathlib import Path
+from tests.unit.gateway.keyed_calls import SEAL, SetClock
+from turnpike.gateway.idempotency.entry import Claimed
+from turnpike.gateway.idempotency.folder import Folder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+try:
+    Folder(Path(sys.argv[1]), SEAL, SetClock()).enter("ab" * 32, Claimed(b"f" * 32, "call-1"))
+except OSError:
+    print("refused")
+"""
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, clock: SetClock) -> Folder:
+    return Folder(tmp_path, SEAL, clock)
+
+
+def claim_of(taken: Claim | Found) -> Claim:
+    assert isinstance(taken, Claim)
+    return taken
+
+
+def claimed(call_id: str) -> Claimed:
+    return Claimed(b"f" * 32, call_id)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def another_process(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", program, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_a_claim_shows_as_running_to_every_worker(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
+    claim = claim_of(folder.enter(NAME, CLAIMED))
+    for worker in (folder, Folder(tmp_path, SEAL, clock)):
+        assert worker.enter(NAME, claimed("call-2")) == Running(b"f" * 32, "call-1")
+    claim.leave()
+
+
+def test_what_came_of_a_call_takes_the_claim_s_place(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    assert Folder(tmp_path, SEAL, clock).enter(NAME, claimed("call-2")) == ANSWERED
+    assert len(files_in(tmp_path)) == 1
+
+
+def test_a_freed_key_can_be_claimed_again(tmp_path: Path, folder: Folder) -> None:
+    claim_of(folder.enter(NAME, CLAIMED)).free()
+    assert files_in(tmp_path) == []
+    claim_of(folder.enter(NAME, claimed("call-2"))).free()
+
+
+def test_a_claim_of_a_killed_process_stands_and_is_held_by_nobody(tmp_path: Path, folder: Folder) -> None:
+    with another_process(CLAIM_IN_ANOTHER_PROCESS, tmp_path) as process:
+        assert folder.enter(NAME, claimed("call-2")) == Running(b"f" * 32, "call-1")
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    assert folder.enter(NAME, claimed("call-2")) == CLAIMED
+
+
+def test_a_disk_that_takes_nothing_leaves_no_claim(tmp_path: Path, folder: Folder) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WRITE_WITHOUT_ROOM, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "refused\n"
+    assert files_in(tmp_path) == []
+    claim_of(folder.enter(NAME, CLAIMED)).free()
+
+
+def _leave(folder: Folder, claim: Claim) -> None:
+    claim.leave()
+
+
+def _keep(folder: Folder, claim: Claim) -> None:
+    folder.keep(claim, ANSWERED)
+
+
+@pytest.mark.parametrize("end", [None, _keep, _leave], ids=["new", "expired answer", "expired claim"])
+def test_of_many_at_once_one_gets_the_claim(
+    tmp_path: Path, clock: SetClock, end: Callable[[Folder, Claim], None] | None
+) -> None:
+    folders = [Folder(tmp_path, SEAL, clock) for _ in range(2)]
+    with ThreadPoolExecutor(8) as threads:
+        for round_number in range(20):
+            name = f"{round_number:064x}"
+            if end is not None:
+                end(folders[0], claim_of(folders[0].enter(name, claimed(f"old-{round_number}"))))
+                clock.time_ns += DAY_NS
+            calls = [claimed(f"call-{round_number}-{number}") for number in range(8)]
+            taken = list(
+                threads.map(lambda n: folders[n % 2].enter(name, calls[n]), range(8))  # noqa: B023  # the round waits for its threads
+            )
+            claims = [one for one in taken if isinstance(one, Claim)]
+            assert len(claims) == 1
+            assert all(isinstance(one, Claim | Running) for one in taken)
+            claims[0].leave()
+
+
+def test_a_claim_that_is_held_outlives_its_day(folder: Folder, clock: SetClock) -> None:
+    claim = claim_of(folder.enter(NAME, CLAIMED))
+    clock.time_ns += 2 * DAY_NS
+    folder.sweep(NAME[:2])
+    assert isinstance(folder.enter(NAME, claimed("call-2")), Running)
+    folder.keep(claim, ANSWERED)
+    assert isinstance(folder.enter(NAME, claimed("call-3")), Claim)
+
+
+def test_an_answer_s_day_begins_with_its_call(folder: Folder, clock: SetClock) -> None:
+    claim = claim_of(folder.enter(NAME, CLAIMED))
+    clock.time_ns += DAY_NS // 2
+    folder.keep(claim, ANSWERED)
+    clock.time_ns += DAY_NS // 2 - 1
+    assert folder.enter(NAME, claimed("call-2")) == ANSWERED
+    clock.time_ns += 1
+    assert isinstance(folder.enter(NAME, claimed("call-3")), Claim)
+
+
+def test_sweeping_removes_what_is_past_and_nothing_else(
+    tmp_path: Path, folder: Folder, clock: SetClock
+) -> None:
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    torn = tmp_path / NAME[:2] / "call-0.new"
+    torn.write_bytes(b"half of an answer")
+    os.utime(torn, ns=(START_NS, START_NS))
+    clock.time_ns += DAY_NS - 1
+    young = NAME[:2] + OTHER[2:]
+    folder.keep(claim_of(folder.enter(young, claimed("call-2"))), ANSWERED)
+    folder.sweep(NAME[:2])
+    assert len(files_in(tmp_path)) == 3
+    clock.time_ns += 1
+    folder.sweep(NAME[:2])
+    assert [path.name for path in files_in(tmp_path)] == [young]
+
+
+def test_sweeping_where_nothing_is_finds_nothing(folder: Folder) -> None:
+    folder.sweep("00")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(100), b"\x01" + b"x" * 200])
+def test_what_cannot_be_read_is_no_free_key(tmp_path: Path, folder: Folder, content: bytes) -> None:
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    (path,) = files_in(tmp_path)
+    path.write_bytes(content)
+    os.utime(path, ns=(START_NS, START_NS))
+    assert folder.enter(NAME, claimed("call-2")) == Damaged()
+
+
+def test_a_full_folder_takes_no_key_until_one_is_past(tmp_path: Path, clock: SetClock) -> None:
+    folder = Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=1))
+    claim_of(folder.enter(NAME, CLAIMED)).leave()
+    with pytest.raises(NoRoom, match="the most"):
+        folder.enter(OTHER, claimed("call-2"))
+    assert folder.enter(NAME, claimed("call-3")) == CLAIMED
+    clock.time_ns += DAY_NS
+    folder.sweep(NAME[:2])
+    assert isinstance(folder.enter(OTHER, claimed("call-4")), Claim)
+
+
+def test_a_worker_that_starts_counts_what_is_there(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
+    claim_of(folder.enter(NAME, CLAIMED)).leave()
+    later = Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=1))
+    later.sweep(NAME[:2])
+    with pytest.raises(NoRoom):
+        later.enter(OTHER, claimed("call-2"))
+
+
+def test_an_answer_without_room_is_noted_as_spent(tmp_path: Path, clock: SetClock) -> None:
+    folder = Folder(tmp_path, SEAL, clock, FolderBounds(total_bytes_max=200))
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    expected = Unrepeatable(b"f" * 32, "call-1", Reason.NO_ROOM)
+    assert folder.enter(NAME, claimed("call-2")) == expected
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["enter", "free", "keep", "leave", "sweep", "half a day"]),
+        st.integers(0, 1),
+        st.sampled_from([NAME, OTHER]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_whatever_two_workers_do_a_key_is_claimed_once_in_its_day(steps: list[tuple[str, int, str]]) -> None:
+    clock = SetClock()
+    with TemporaryDirectory() as place:
+        story = Story(clock, [Folder(Path(place), SEAL, clock) for _ in range(2)])
+        for step, worker, name in steps:
+            if step == "half a day":
+                clock.time_ns += DAY_NS // 2
+            elif step == "sweep":
+                story.folders[worker].sweep(name[:2])
+            elif step == "enter":
+                story.enter(story.folders[worker], name)
+            elif name in story.held:
+                story.end(story.folders[worker], name, step)
+        for claim, _ in story.held.values():
+            claim.leave()
+
+
+class Story:
+    """What must be true of every key: who holds it, and what came of it when."""
+
+    def __init__(self, clock: SetClock, folders: list[Folder]) -> None:
+        self.folders = folders
+        self.held: dict[str, tuple[Claim, Claimed]] = {}
+        self._clock = clock
+        self._spent: dict[str, tuple[int, Found]] = {}
+        self._numbers = itertools.count()
+
+    def enter(self, folder: Folder, name: str) -> None:
+        asked = claimed(f"call-{next(self._numbers)}")
+        taken = folder.enter(name, asked)
+        if name in self.held:
+            assert taken == Running(asked.fingerprint, self.held[name][1].call_id)
+            return
+        at_ns, found = self._spent.get(name, (-DAY_NS, None))
+        if self._clock.time_ns < at_ns + DAY_NS:
+            assert taken == found
+        else:
+            self.held[name] = claim_of(taken), asked
+
+    def end(self, folder: Folder, name: str, how: str) -> None:
+        claim, asked = self.held.pop(name)
+        self._spent.pop(name, None)
+        if how == "free":
+            claim.free()
+        elif how == "keep":
+            folder.keep(claim, ANSWERED)
+            self._spent[name] = claim.made_ns, ANSWERED
+        else:
+            claim.leave()
+            self._spent[name] = claim.made_ns, asked
