@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.authority import Authority
 from tests.system.running import Process, an_environment, run_command
 
 GOOD_KEY = "sk-good"
@@ -80,6 +81,36 @@ def test_a_home_that_cannot_be_made_is_wrong(tmp_path: Path) -> None:
     status, findings = examined(an_environment(tmp_path / "file" / "home"), tmp_path)
     assert status == 1
     assert findings["home"]["state"] == "wrong"
+
+
+def test_a_machine_without_authorities_is_told_that_calls_upstream_would_fail(tmp_path: Path) -> None:
+    nowhere = {"SSL_CERT_FILE": str(tmp_path / "none.pem"), "SSL_CERT_DIR": str(tmp_path / "none")}
+    environ = an_environment(tmp_path / "home", OPENAI_API_KEY="sk-x", **nowhere)
+    status, findings = examined(environ, tmp_path)
+    assert status == 1
+    assert findings["authorities"]["state"] == "wrong"
+    assert "SSL_CERT_FILE" in findings["authorities"]["says"]
+    assert "ca-certificates" in findings["authorities"]["mend"]
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_certificate_of_the_edge_is_examined(tmp_path: Path, paired: bool) -> None:
+    Authority(tmp_path)
+    (tmp_path / "other").mkdir()
+    Authority(tmp_path / "other")
+    key = tmp_path / ("server.pem" if paired else "other/server.pem")
+    environ = an_environment(
+        tmp_path / "home",
+        OPENAI_API_KEY="sk-x",
+        TURNPIKE_TLS_CERTIFICATE=str(tmp_path / "server.pem"),
+        TURNPIKE_TLS_KEY=str(key),
+    )
+    _, findings = examined(environ, tmp_path)
+    if paired:
+        assert "expires in 0 days" in findings["certificate"]["says"]
+    else:
+        assert findings["certificate"]["state"] == "wrong"
+        assert "is not this certificate's" in findings["certificate"]["says"]
 
 
 def test_faults_of_the_document_are_found_before_the_start(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from turnpike.adapters.machine.lock import holder_of
 from turnpike.adapters.machine.ports import PortTaken, check_free
+from turnpike.adapters.machine.trust import read_certificate, trusted_authorities
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.bootstrap.access import control_client, control_url
 from turnpike.bootstrap.configuration import Configuration
@@ -41,6 +42,8 @@ from turnpike.doctor.machine import (
 from turnpike.doctor.plant import (
     ProviderCheck,
     Worker,
+    authorities_finding,
+    certificate_finding,
     control_finding,
     document_finding,
     gateway_finding,
@@ -71,6 +74,7 @@ def examine(found: Configuration) -> tuple[Finding, ...]:
     told: dict[str, float] = {}
     findings = [*_machine(settings, running), _master_key(settings)]
     findings += _unknown_settings(found)
+    findings += _trust(settings)
     if settings.store_url is not None:
         findings.append(look_at_store(settings.store_url))
     named = _providers_at_start(found)
@@ -198,6 +202,23 @@ def _document(found: Configuration) -> Iterator[Finding]:
         return
     reading = parse_document(Source(document.file, document.text), PROVIDERS)
     yield document_finding(document.file, tuple(map(str, reading.faults)), document.missing)
+
+
+def _trust(settings: Settings) -> Iterator[Finding]:
+    """TLS both ways: what the edge shows, and whom calls upstream trust."""
+    authorities = trusted_authorities()
+    yield authorities_finding(authorities.count, authorities.places)
+    if settings.tls_certificate is None:
+        if settings.tls_key is not None:
+            yield unknown(
+                "certificate",
+                "TURNPIKE_TLS_KEY is set without TURNPIKE_TLS_CERTIFICATE: the gateway speaks plain HTTP",
+                "set both, or neither",
+            )
+        return
+    now_seconds = SystemClock().now_ns() / 1e9
+    shown = read_certificate(settings.tls_certificate, settings.tls_key, now_seconds)
+    yield certificate_finding(str(settings.tls_certificate), now_seconds, shown.until_seconds, shown.fault)
 
 
 def _providers_at_start(found: Configuration) -> tuple[str, ...]:

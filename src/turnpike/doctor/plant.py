@@ -137,7 +137,8 @@ def certificate_finding(
 ) -> Finding:
     """Whether the edge's certificate serves, and for how long."""
     if fault is not None or until_seconds is None:
-        return wrong("certificate", f"{file}: {fault}", "give a PEM file with a certificate and its key")
+        mend = "name PEM files that hold a certificate and its own key (TURNPIKE_TLS_CERTIFICATE, TURNPIKE_TLS_KEY)"
+        return wrong("certificate", f"{file}: {fault}", mend)
     days = (until_seconds - now_seconds) / 86_400
     if days <= 0:
         return wrong(
@@ -146,6 +147,17 @@ def certificate_finding(
     if until_seconds - now_seconds < CERTIFICATE_SOON_SECONDS:
         return unknown("certificate", f"{file} expires in {days:.0f} days", "renew it")
     return fine("certificate", f"{file} is valid for {days:.0f} more days")
+
+
+def authorities_finding(count: int, places: tuple[str, ...]) -> Finding:
+    """Whether this machine trusts any authority, without which no provider's certificate does."""
+    if count:
+        return fine("authorities", f"{count} certificate authorities are trusted")
+    return wrong(
+        "authorities",
+        f"no certificate authority is trusted here (looked in {' and '.join(places)}, or where SSL_CERT_FILE and SSL_CERT_DIR say): calls to providers over TLS fail",
+        "install them (Debian: apt-get install ca-certificates), or name your own in a provider's tls.ca_file",
+    )
 
 
 _PROVIDER_MENDS: Final = {

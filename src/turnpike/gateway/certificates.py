@@ -41,7 +41,8 @@ class Certificates:
         if self.tls is None or self._certificate_file is None:
             return
         written_at = self._written_at()
-        self.tls.load_cert_chain(self._certificate_file, self._key_file)
+        # With a password given, a locked key is an error; without one, the terminal would be asked for it.
+        self.tls.load_cert_chain(self._certificate_file, self._key_file, password="")
         self._loaded_at = written_at
 
     def _written_at(self) -> tuple[int, ...]:

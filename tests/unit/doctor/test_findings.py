@@ -27,6 +27,7 @@ from turnpike.doctor.plant import (
     ProviderCheck,
     Reach,
     Worker,
+    authorities_finding,
     certificate_finding,
     control_finding,
     document_finding,
@@ -90,6 +91,9 @@ def a_port(*, ours: bool = False, fault: str | None = None) -> Port:
         (certificate_finding("edge.pem", NOW, NOW + 86_400, None), "unknown"),
         (certificate_finding("edge.pem", NOW, NOW - 1, None), "wrong"),
         (certificate_finding("edge.pem", NOW, None, "no such file"), "wrong"),
+        (certificate_finding("edge.pem", NOW, NOW + 90 * 86_400, "the key is not its own"), "wrong"),
+        (authorities_finding(144, ("/etc/ssl/certs",)), "fine"),
+        (authorities_finding(0, ("/etc/ssl/cert.pem", "/etc/ssl/certs")), "wrong"),
     ],
 )
 def test_a_fact_is_judged_and_what_is_wrong_has_a_mend(finding: Finding, state: str) -> None:
