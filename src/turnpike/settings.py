@@ -294,7 +294,7 @@ SETTINGS: Final = (
     Setting(
         "TURNPIKE_CONTROL_LISTEN",
         "127.0.0.1:8081",
-        "control API and console",
+        "the control API",
         _address,
         lambda: Address("127.0.0.1", 8081),
     ),

@@ -53,3 +53,9 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     shown = CliRunner().invoke(turnpike, ["frobnicate"])
     assert shown.exit_code == 2
     assert "No such command 'frobnicate'" in shown.output
+
+
+def test_a_mistyped_command_is_told_the_nearest() -> None:
+    shown = CliRunner().invoke(turnpike, ["aply"])
+    assert shown.exit_code == 2
+    assert "No such command 'aply'. Did you mean 'apply'?" in shown.output
