@@ -1,0 +1,1 @@
+"""Calls as scripts: what each side does and sees, in its order."""
