@@ -48,6 +48,12 @@ def test_the_first_start_says_where_it_listens_and_shows_the_first_key_once(up: 
     assert status_of(up.url("gateway") + "/v1/models", key[0]) == 200
 
 
+def test_a_start_without_a_provider_says_how_to_get_one(tmp_path: Path) -> None:
+    with Process(["up"], an_environment(tmp_path / "home"), tmp_path) as process:
+        process.wait_for_words("Ctrl-C stops it")
+        assert "ANTHROPIC_API_KEY or OPENAI_API_KEY" in process.wait_for_words("no provider yet")
+
+
 def test_the_document_is_in_force_before_the_first_call(up: Process) -> None:
     key = re.findall(r"tpk_\w+", "".join(up.said))[0]
     assert status_of(up.url("gateway") + "/v1/models/local%2Fany", key) in (200, 404)

@@ -107,11 +107,20 @@ def _show_secrets(minted: Mapping[str, Hidden], announcer: Announcer) -> None:
 
 
 def _tell_providers(plane: Plane, found: Configuration, announcer: Announcer) -> None:
-    """Which providers come from variables: those in store that nobody configured."""
-    ready = [
-        stored for stored in plane.store.resources("providers", None, 500) if stored.owner == "environment"
-    ]
+    """Which providers come from variables, those in store that nobody configured; or how to get one."""
+    configured = plane.store.resources("providers", None, 500)
     variables = {kind.name: kind.credential_variable for kind in plane.providers.values()}
-    texts = [f"{stored.name} ({variables.get(str(stored.spec.get('kind')))})" for stored in ready]
+    texts = [
+        f"{stored.name} ({variables.get(str(stored.spec.get('kind')))})"
+        for stored in configured
+        if stored.owner == "environment"
+    ]
     if texts:
         announcer.announce(Said(f"providers from variables: {', '.join(texts)}"))
+    if not configured:
+        ways = " or ".join(sorted({name for name in variables.values() if name}))
+        announcer.announce(
+            Said(
+                f"no provider yet: start with {ways} set, or apply a turnpike.yaml; `turnpike sim` plays one"
+            )
+        )
