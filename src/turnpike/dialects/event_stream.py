@@ -30,7 +30,10 @@ def decode_event(decoder: msgspec.json.Decoder[T], data: bytes, lenient: msgspec
     try:
         return decoder.decode(data)
     except msgspec.ValidationError:
-        return lenient.decode(data)
+        # A wrong type is told at once, before the rest has been found to be no JSON either.
+        if decoder is lenient:
+            raise
+        return decode_event(lenient, data, lenient)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
 

@@ -70,7 +70,7 @@ class EventSplitter:
 
 def event_data(event: bytes) -> bytes:
     """What the `data` lines of a whole event hold, joined by LF; b"" where it has none."""
-    if event.startswith(b"data: ") and event.find(b"\n", 6) == len(event) - 2:
+    if event.startswith(b"data: ") and event.find(b"\n", 6) == len(event) - 2 and b"\r" not in event:
         return event[6:-2]
     values = []
     for line in _LINE_END.split(event):

@@ -94,11 +94,9 @@ def _check_body_framing(
         if version == "1.0" or coding.lower() != b"chunked":
             return InvalidRequest("The only transfer-encoding is `chunked`, in HTTP/1.1.")
     elif b"content-length" in headers:
-        length = headers[b"content-length"]
-        if length[0] == ZERO and len(length.rstrip()) > 1:
-            return InvalidRequest("A content-length has no leading zeros: some would read it as octal.")
-        if int(length) > limits.body_bytes:
-            return too_large(limits)
+        fault = _check_length(headers[b"content-length"], limits)
+        if fault is not None:
+            return fault
     elif method in BODY_METHODS:
         return LengthRequired("A request with a body needs content-length or chunked encoding.")
     encoding = headers.get(b"content-encoding", b"identity").lower()
@@ -108,6 +106,12 @@ def _check_body_framing(
     if expect is not None and expect.lower() != b"100-continue":
         return ExpectationFailed("The only expectation that is met is `100-continue`.")
     return None
+
+
+def _check_length(length: bytes, limits: EdgeLimits) -> TurnpikeError | None:
+    if length[0] == ZERO and len(length.rstrip()) > 1:
+        return InvalidRequest("A content-length has no leading zeros: some would read it as octal.")
+    return too_large(limits) if int(length) > limits.body_bytes else None
 
 
 def too_large(limits: EdgeLimits) -> PayloadTooLarge:

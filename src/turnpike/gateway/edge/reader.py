@@ -104,7 +104,7 @@ class RequestReader:
         self._after_cr = False
 
     def feed(self, data: bytes) -> None:
-        """Read on; what is whole goes to the sink before this returns."""
+        """Read on by what came, at least one byte; what is whole goes to the sink before this returns."""
         if self.closed:
             return
         in_message = self.in_head or self.in_body

@@ -30,7 +30,7 @@ class Reading:
         self.feed(*pieces)
 
     def feed(self, *pieces: bytes) -> None:
-        for piece in pieces:
+        for piece in filter(None, pieces):  # A network hands over no empty piece.
             self.reader.feed(piece)
 
     @property
