@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import select
+import sys
+import termios
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -17,7 +20,7 @@ from turnpike.domain.errors import (
     UpstreamTimeout,
 )
 from turnpike.gateway.deadlines import NEVER, Deadlines, Limited
-from turnpike.ports.upstream import Patience
+from turnpike.ports.upstream import Patience, Unreached
 
 HEAD_MAX_BYTES: Final = 262_144
 PENDING_HIGH_BYTES: Final = 262_144
@@ -25,9 +28,6 @@ PENDING_HIGH_BYTES: Final = 262_144
 
 JOINED_BODY_BYTES: Final = 65_536
 """Up to here a copy costs less than a second system call."""
-
-FRESH_SECONDS: Final = 0.01
-"""After so short a rest the event loop would have seen a close itself."""
 
 GONE: Final = select.POLLHUP | select.POLLRDHUP
 
@@ -66,12 +66,12 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         "_poll",
         "_pool",
         "_reusable",
+        "_sent_bytes",
         "_total_at",
         "_transport",
         "_waiter",
         "busy",
         "headers",
-        "idle_since",
         "status",
     )
 
@@ -83,12 +83,11 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self._poll: select.poll | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._pending: list[bytes] = []
-        self._pending_bytes = self._head_bytes = 0
+        self._pending_bytes = self._head_bytes = self._sent_bytes = 0
         self._complete = self._headers_complete = self._paused = self._reusable = False
-        self._error: TurnpikeError | None = None
+        self._error: TurnpikeError | Unreached | None = None
         self._idle_seconds = self._total_at = NEVER
         self.busy = False
-        self.idle_since = 0.0
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
 
@@ -97,18 +96,19 @@ class UpstreamConnection(Limited, asyncio.Protocol):
     def send(self, head: bytes, body: bytes, patience: Patience) -> None:
         """Send a request; `has_head` says when the answer's head is there.
 
-        Raises UpstreamFailed where the connection is closed.
+        Raises Unreached where the connection is closed.
         """
         self.busy = True
         self._complete = self._headers_complete = self._reusable = False
         self._error = None
-        self._head_bytes = self.status = 0
+        self._head_bytes = self._sent_bytes = self.status = 0
         self.headers = {}
         self._idle_seconds = patience.idle_seconds
         self._total_at = patience.total_at
         transport = self._transport
         if transport is None:
-            raise UpstreamFailed("The provider closed the connection.")
+            raise Unreached("The provider closed the connection.")
+        self._sent_bytes = len(head) + len(body)
         if len(body) <= JOINED_BODY_BYTES:
             transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
         else:
@@ -195,7 +195,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         """
         if self._transport is None or self._transport.is_closing():
             return False
-        if self._poll is None or self._pool.now() - self.idle_since < FRESH_SECONDS:
+        if self._poll is None:
             return True
         return not any(flags & GONE for _, flags in self._poll.poll(0))
 
@@ -250,15 +250,17 @@ class UpstreamConnection(Limited, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The provider, or we, closed it; an answer without a length ends here (RFC 9112, 6.3)."""
-        self._transport = None
-        self._poll = None
         if self.busy and not self._complete:
             if self._ends_with_connection(exc):
                 self._complete = True
             elif self._headers_complete:
                 self._fail(UpstreamInterrupted("The provider's answer broke off."))
+            elif exc is None and not self._head_bytes and self._is_unread():
+                self._fail(Unreached("The provider had closed the connection."))
             else:
                 self._fail(UpstreamFailed("The provider closed the connection without an answer."))
+        self._transport = None
+        self._poll = None
         self._parser = _NO_PARSER
         self._wake()
         self._pool.lost(self)
@@ -281,7 +283,19 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self.cut()
         self._wake()
 
-    def _fail(self, error: TurnpikeError) -> None:
+    def _is_unread(self) -> bool:
+        """Whether nothing of the request has reached the other side's system.
+
+        Not one of its bytes was acknowledged, and the end that the other side sent would have
+        acknowledged them: it closed before they came.
+        """
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None:
+            return False
+        queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(queued, sys.byteorder) >= self._sent_bytes
+
+    def _fail(self, error: TurnpikeError | Unreached) -> None:
         if self._error is None:
             self._error = error
 

@@ -37,15 +37,22 @@ class Pool:
 
     async def send(self, head: bytes, body: bytes, patience: Patience) -> UpstreamConnection:
         """Send a request on a connection of the pool, or a new one. Raises as `Channel.send`."""
-        connection = self._take() or await self._dial(patience)
-        try:
-            connection.send(head, body, patience)
-            while not connection.has_head:
-                await connection.more()
-        except BaseException:
-            connection.leave()
-            raise
-        return connection
+        while True:
+            kept = self._take()
+            connection = kept or await self._dial(patience)
+            try:
+                connection.send(head, body, patience)
+                while not connection.has_head:
+                    await connection.more()
+                return connection
+            except Unreached:
+                # It had died while it lay idle, before the request came: the next one may live.
+                connection.leave()
+                if kept is None:
+                    raise
+            except BaseException:
+                connection.leave()
+                raise
 
     def _take(self) -> UpstreamConnection | None:
         idle = self._idle
@@ -73,9 +80,8 @@ class Pool:
         if self._closed or len(self._idle) >= IDLE_MAX:
             connection.cut()
             return
-        connection.idle_since = self.now()
         self._idle.append(connection)
-        self.deadlines.limit(connection, connection.idle_since + IDLE_SECONDS)
+        self.deadlines.limit(connection, self.now() + IDLE_SECONDS)
 
     def lost(self, connection: UpstreamConnection) -> None:
         """A connection is no more."""
