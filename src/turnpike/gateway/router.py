@@ -57,7 +57,8 @@ class Router:
         """An error of a request that is no call, in the shape that the caller's SDK parses."""
         request_id = self._road.next_call_id()
         body = error_shape(path, headers).body(error, request_id)
-        return error.http_status, call_lines(request_id) + error_lines(error), body
+        lines = call_lines(request_id) + error_lines(error) + origin_lines(self._origins, headers)
+        return error.http_status, lines, body
 
     async def _answer_other(self, request: Request, reply: Reply) -> None:
         if self._origins and request.method == "OPTIONS":
