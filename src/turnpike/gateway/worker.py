@@ -24,7 +24,9 @@ from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.server import Server
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.gauges import read_gauges
+from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
+from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.last_good import LastGood
 from turnpike.gateway.link import LINK_PATH, Link
@@ -103,7 +105,8 @@ class Worker:
         self._metrics = SharedMetrics(settings.home / "run", settings.slot, self._gauges)
         provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
         self._swap = Swap(self._gate, provisioner, self._metrics)
-        self._keys = IdempotencyKeys(settings.home / "idempotency", outside.seal, outside.clock)
+        keys = Folder(settings.home / "idempotency", outside.seal, outside.clock)
+        self._keys = IdempotencyKeys(keys, outside.seal, Memory())
         road = Road(
             gate=self._gate,
             dispatcher=Dispatcher(outside.clock),

@@ -18,7 +18,9 @@ from turnpike.domain.errors import TurnpikeError
 from turnpike.domain.ids import CallId
 from turnpike.domain.outcome import Attempt, CallStatus
 from turnpike.domain.principal import Principal
+from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
+from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.progress import Progress
 from turnpike.ports.http import Reply, Request
 
@@ -208,9 +210,10 @@ def an_attempt(status: int | None) -> Attempt:
     return Attempt("openai", "gpt-4o-mini", CallStatus.SUCCEEDED, status, None, 0, 1)
 
 
-def a_worker(folder: Path, clock: SetClock | None = None) -> IdempotencyKeys:
+def a_worker(place: Path, clock: SetClock | None = None, memory: Memory | None = None) -> IdempotencyKeys:
     """One worker's part; make it inside a running loop."""
-    return IdempotencyKeys(folder, SEAL, clock or SetClock())
+    folder = Folder(place, SEAL, clock or SetClock())
+    return IdempotencyKeys(folder, SEAL, memory or Memory())
 
 
 async def send(worker: IdempotencyKeys, call: Progress, part: Part, *, slow: bool = False) -> Said:

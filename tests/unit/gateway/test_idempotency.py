@@ -26,6 +26,7 @@ from turnpike.domain.errors import Conflict, IdempotencyMismatch, InvalidRequest
 from turnpike.domain.outcome import CallStatus
 from turnpike.domain.principal import Principal
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
+from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.reply_head import error_lines
 
 MANY = 8
@@ -281,6 +282,15 @@ async def test_an_answer_beyond_the_bound_reaches_its_caller_and_is_not_kept(
     assert said.reply.body == large
     assert "too large" in conflict_of(await send(worker, a_call(), provider.answers))
     assert provider.executions == 1
+
+
+@in_a_loop
+async def test_calls_that_have_ended_give_their_memory_back(tmp_path: Path, provider: Provider) -> None:
+    worker = a_worker(tmp_path, memory=Memory(each_max=100, total_max=150))
+    for key in (b"one", b"two", b"three"):
+        await send(worker, a_call(key), partial(provider.answers, body=bytes(50)))
+        said = await send(worker, a_call(key), provider.answers)
+        assert said.reply.body == bytes(50)
 
 
 @in_a_loop

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.unit.gateway.keyed_calls import DAY_NS, SEAL, START_NS, SetClock
 from turnpike.domain.outcome import CallStatus
-from turnpike.gateway.idempotency.claim import Claim
+from turnpike.gateway.idempotency.claim import Claim, take_away
 from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepeatable
 from turnpike.gateway.idempotency.folder import Damaged, Folder, FolderBounds, Found, NoRoom, Running
 
@@ -149,6 +149,59 @@ def test_of_many_at_once_one_gets_the_claim(
             assert len(claims) == 1
             assert all(isinstance(one, Claim | Running) for one in taken)
             claims[0].leave()
+
+
+def test_a_claim_that_ends_while_it_is_read_is_looked_at_again(tmp_path: Path, clock: SetClock) -> None:
+    writer = Folder(tmp_path, SEAL, clock)
+    claim = claim_of(writer.enter(NAME, CLAIMED))
+    reader = Folder(tmp_path, InterruptedSeal(lambda: writer.keep(claim, ANSWERED)), clock)
+    assert reader.enter(NAME, claimed("call-2")) == ANSWERED
+
+
+def test_a_claim_that_is_freed_while_it_is_read_can_be_had(tmp_path: Path, clock: SetClock) -> None:
+    claim = claim_of(Folder(tmp_path, SEAL, clock).enter(NAME, CLAIMED))
+    reader = Folder(tmp_path, InterruptedSeal(claim.free), clock)
+    claim_of(reader.enter(NAME, claimed("call-2"))).leave()
+
+
+def test_what_took_the_place_of_a_past_file_is_not_taken_away_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"past")
+    descriptor = os.open(path, os.O_RDWR)
+    path.unlink()
+    path.write_bytes(b"another worker's")
+    assert take_away(path, descriptor)
+    os.close(descriptor)
+    assert path.read_bytes() == b"another worker's"
+
+
+def test_a_claim_whose_folder_was_emptied_by_hand_leaves_its_successor_alone(
+    tmp_path: Path, folder: Folder
+) -> None:
+    claim = claim_of(folder.enter(NAME, CLAIMED))
+    claim.path.unlink()
+    successor = claim_of(folder.enter(NAME, claimed("call-2")))
+    folder.keep(claim, ANSWERED)
+    assert folder.enter(NAME, claimed("call-3")) == Running(b"f" * 32, "call-2")
+    successor.leave()
+
+
+class InterruptedSeal:
+    """A seal before whose first opening something else happens."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._happens = [happens]
+
+    def close(self, secret: bytes, purpose: str) -> bytes:
+        return SEAL.close(secret, purpose)
+
+    def open(self, closed: bytes, purpose: str) -> bytes:
+        while self._happens:
+            self._happens.pop()()
+        return SEAL.open(closed, purpose)
+
+    def digest(self, secret: bytes, purpose: str) -> bytes:
+        return SEAL.digest(secret, purpose)
 
 
 def test_a_claim_that_is_held_outlives_its_day(folder: Folder, clock: SetClock) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -18,7 +17,6 @@ from turnpike.gateway.idempotency.recording import Memory, Recording
 from turnpike.gateway.idempotency.replay import give_again
 from turnpike.gateway.idempotency.request_key import fingerprint_of, name_of, read_key
 from turnpike.gateway.progress import Progress
-from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply
 from turnpike.ports.sealing import Seal
 
@@ -54,10 +52,10 @@ class IdempotencyKeys:
     call with a key.
     """
 
-    def __init__(self, folder: Path, seal: Seal, clock: Clock) -> None:
-        self._folder = Folder(folder, seal, clock)
+    def __init__(self, folder: Folder, seal: Seal, memory: Memory) -> None:
+        self._folder = folder
         self._seal = seal
-        self._memory = Memory()
+        self._memory = memory
         self._loop = asyncio.get_running_loop()
 
     async def carry(self, call: Progress, reply: Reply, carry_out: CarryOut) -> None:
