@@ -1,0 +1,188 @@
+"""What each dialect reads of an answer, whole or in events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turnpike.dialects.anthropic_messages import COUNT_TOKENS, MESSAGES
+from turnpike.dialects.event_stream import EventStream
+from turnpike.dialects.openai_chat import CHAT, COMPLETIONS
+from turnpike.dialects.openai_embeddings import EMBEDDINGS
+from turnpike.dialects.openai_responses import INPUT_TOKENS, KEPT, RESPONSES
+from turnpike.dialects.speech import Speech
+from turnpike.domain.errors import UpstreamInvalid
+from turnpike.domain.usage import UNKNOWN, Usage
+
+GOOD: dict[str, tuple[Speech, dict[str, Any]]] = {
+    "chat": (CHAT, {"choices": []}),
+    "completions": (COMPLETIONS, {"choices": []}),
+    "embeddings": (EMBEDDINGS, {"data": []}),
+    "responses": (RESPONSES, {"id": "resp_1", "output": []}),
+    "input_tokens": (INPUT_TOKENS, {"input_tokens": 3}),
+    "kept": (KEPT, {}),
+    "messages": (MESSAGES, {"content": []}),
+    "count_tokens": (COUNT_TOKENS, {"input_tokens": 3}),
+}
+
+
+def facts_of(speech: Speech, answer: dict[str, Any]) -> Any:
+    return speech.read_answer(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_answer_may_hold_more_than_is_known(name: str) -> None:
+    speech, answer = GOOD[name]
+    assert facts_of(speech, answer | {"new": {"field": [1]}}).usage == UNKNOWN
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("body", [b"", b" ", b"<html></html>", b"{", b"null", b"[]", b'"text"', b"\xff"])
+def test_what_is_no_answer_is_invalid(name: str, body: bytes) -> None:
+    with pytest.raises(UpstreamInvalid):
+        GOOD[name][0].read_answer(body)
+
+
+@pytest.mark.parametrize("name", set(GOOD) - {"kept"})
+def test_an_object_without_the_dialects_own_field_is_invalid(name: str) -> None:
+    with pytest.raises(UpstreamInvalid):
+        facts_of(GOOD[name][0], {"error": {"message": "no"}})
+
+
+def test_openais_usage_is_read_in_both_namings() -> None:
+    chat = {
+        "prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }  # fmt: skip
+    responses = {
+        "input_tokens": 9, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens_details": {"reasoning_tokens": 2},
+    }  # fmt: skip
+    expected = Usage(9, 5, cache_read_tokens=4, reasoning_tokens=2)
+    assert facts_of(CHAT, {"choices": [], "usage": chat}).usage == expected
+    assert facts_of(RESPONSES, {"id": "r", "output": [], "usage": responses}).usage == expected
+
+
+@pytest.mark.parametrize(
+    "odd", ["text", [1], {"prompt_tokens": "9"}, {"prompt_tokens": -1}, {"prompt_tokens": True}]
+)
+def test_odd_usage_is_unknown_and_no_fault(odd: Any) -> None:
+    assert facts_of(CHAT, {"choices": [], "usage": odd}).usage == UNKNOWN
+
+
+def test_anthropics_input_counts_what_came_from_and_went_to_the_cache() -> None:
+    usage = {
+        "input_tokens": 3,
+        "cache_creation_input_tokens": 10,
+        "cache_read_input_tokens": 100,
+        "output_tokens": 7,
+    }
+    assert facts_of(MESSAGES, {"id": "msg_1", "content": [], "usage": usage}).usage == Usage(
+        113, 7, cache_read_tokens=100, cache_write_tokens=10
+    )
+
+
+STREAMS = {
+    "chat": (
+        CHAT,
+        b'data: {"id":"chatcmpl-1","choices":[{"delta":{"content":"x"}}]}\n\n: ping\n\n'
+        b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}}\n\ndata: [DONE]\n\n',
+        ("chatcmpl-1", Usage(9, 5)),
+    ),
+    "responses": (
+        RESPONSES,
+        b'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_1"}}\n\n'
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"x"}\n\n'
+        b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_1",'
+        b'"usage":{"input_tokens":9,"output_tokens":5}}}\n\n',
+        ("resp_1", Usage(9, 5)),
+    ),
+    "messages": (
+        MESSAGES,
+        b'event: message_start\r\ndata: {"type":"message_start","message":{"id":"msg_1","usage":'
+        b'{"input_tokens":9,"output_tokens":1}}}\r\n\r\nevent: content_block_delta\r\n'
+        b'data: {"type":"content_block_delta"}\r\n\r\nevent: message_delta\r\ndata: {"type":"message_delta",'
+        b'"usage":{"output_tokens":5}}\r\n\r\nevent: message_stop\r\ndata: {"type":"message_stop"}\r\n\r\n',
+        ("msg_1", Usage(9, 5)),
+    ),
+}  # fmt: skip
+
+
+def opened(speech: Speech) -> EventStream:
+    assert speech.open_stream is not None
+    return speech.open_stream()
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_stream_is_the_same_wherever_it_is_cut(name: str, data: st.DataObject) -> None:
+    speech, text, (upstream_id, usage) = STREAMS[name]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(text) - 1), max_size=40)))
+    stream = opened(speech)
+    passed = b""
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        assert not stream.ended
+        passed += stream.feed(text[start:end])
+    passed += stream.finish()
+    assert passed == text
+    assert (stream.ended, stream.failed, stream.has_content, stream.fault) == (True, False, True, None)
+    assert (stream.facts.id, stream.facts.usage) == (upstream_id, usage)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_no_stream_has_ended_before_its_terminator_is_whole(name: str) -> None:
+    speech, text, _ = STREAMS[name]
+    blank = 4 if text.endswith(b"\r\n\r\n") else 2
+    for end in range(len(text) - blank):
+        stream = opened(speech)
+        passed = stream.feed(text[:end])
+        if text[:end].rstrip() != text.rstrip():
+            last = stream.finish() if end else b""
+            assert not stream.ended, text[:end][-60:]
+            assert text.startswith(passed + last)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_events_before_a_broken_one_are_given_and_then_the_fault(name: str) -> None:
+    speech, text, _ = STREAMS[name]
+    stream = opened(speech)
+    first = text[: text.index(b"}\n\n") + 3] if b"}\n\n" in text else text[: text.index(b"\r\n\r\n") + 4]
+    assert stream.feed(first + b"data: {broken\n\n" + text) == first
+    assert isinstance(stream.fault, UpstreamInvalid)
+    with pytest.raises(UpstreamInvalid):
+        opened(speech).feed(b"data: {broken\n\n")
+
+
+@pytest.mark.parametrize(
+    ("speech", "event"),
+    [
+        (CHAT, b'data: {"error":{"message":"x"}}\n\n'),
+        (RESPONSES, b'event: error\ndata: {"type":"error","message":"x"}\n\n'),
+        (RESPONSES, b'event: response.failed\ndata: {"type":"response.failed","response":{"id":"r"}}\n\n'),
+        (MESSAGES, b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n'),
+    ],
+)
+def test_the_providers_error_event_is_a_failure(speech: Speech, event: bytes) -> None:
+    stream = opened(speech)
+    assert stream.feed(event) == event
+    assert stream.failed
+
+
+@pytest.mark.parametrize("kind", ["completed", "incomplete", "cancelled", "failed"])
+def test_a_response_ends_in_one_of_four_ways(kind: str) -> None:
+    stream = opened(RESPONSES)
+    stream.feed(f'data: {{"type":"response.{kind}","response":{{"id":"r"}}}}\n\n'.encode())
+    assert stream.ended
+
+
+@pytest.mark.parametrize("speech", [CHAT, RESPONSES, MESSAGES])
+@pytest.mark.parametrize("data", [b"[]", b'"text"', b"7", b'{"type":7}', b'{"new":1}'])
+def test_unknown_events_pass(speech: Speech, data: bytes) -> None:
+    stream = opened(speech)
+    assert stream.feed(b"data: " + data + b"\n\n") == b"data: " + data + b"\n\n"
+    assert not stream.ended
