@@ -1,8 +1,9 @@
 """Good answers in unusual HTTP, and which headers travel either way."""
 
-from __future__ import threading
+from __future__ import annotations
 
 import gzip
+import threading
 
 import pytest
 
