@@ -16,7 +16,7 @@ import httpx
 import openai
 
 from tests.system.running import BOUND_SECONDS, COMMAND, Process, an_environment, run_command
-from tests.system.upstream import CASE, Part, Received, Upstream, an_upstream
+from tests.system.upstream import CASE, Exchange, Part, Received, Upstream, an_upstream
 
 KEY = "caller-key-0123456789-research"
 CREDENTIAL = "sk-upstream-credential"
@@ -103,6 +103,7 @@ class Road:
 def a_road(folder: Path, document: Document | None = None, **variables: str) -> Iterator[Road]:
     """`turnpike up` in `folder`; its document is the usual one with `document` added."""
     with an_upstream() as upstream:
+        upstream.plays("", lists_no_models)
         text = json.dumps(added(usual_document(upstream.url), document or {}))
         (folder / "turnpike.yaml").write_text(text)
         environ = an_environment(folder / "home", **variables)
@@ -154,6 +155,11 @@ def simulated_document(address: str) -> Document:
             }
         ],
     }
+
+
+def lists_no_models(exchange: Exchange) -> None:
+    """What the gateway asks for by itself, outside of any case."""
+    exchange.answer(200, b'{"data": []}')
 
 
 def usual_document(upstream_url: str) -> Document:

@@ -21,7 +21,9 @@ class Vendor(BaseHTTPRequestHandler):
     """A provider that lists its models to the right key only."""
 
     def do_GET(self) -> None:
-        right = self.headers.get("authorization") == f"Bearer {GOOD_KEY}"
+        right = self.headers.get("authorization") == f"Bearer {GOOD_KEY}" or (
+            self.headers.get("x-api-key") == GOOD_KEY and "anthropic-version" in self.headers
+        )
         body = b'{"object": "list", "data": []}' if right else b'{"error": {"message": "no"}}'
         self.send_response(200 if right else 401)
         self.send_header("content-length", str(len(body)))
@@ -129,6 +131,7 @@ def test_a_running_turnpike_and_the_keys_of_its_providers_are_examined(tmp_path:
     (tmp_path / "turnpike.yaml").write_text(
         "providers:\n"
         f'  - {{name: right, kind: openai-compatible, base_url: "{vendor}", credential: {GOOD_KEY}}}\n'
+        f'  - {{name: other, kind: anthropic-compatible, base_url: "{vendor}", credential: {GOOD_KEY}}}\n'
         f'  - {{name: wrong, kind: openai-compatible, base_url: "{vendor}", credential: sk-canary-bad}}\n'
         '  - {name: gone, kind: openai-compatible, base_url: "http://127.0.0.1:9/v1"}\n'
     )

@@ -83,9 +83,10 @@ def probe(provider: Provider, seal: Seal) -> Probed:
     """Ask a provider for its models with its first credential, opened for this alone."""
     kind = PROVIDERS[provider.kind]
     if not provider.credentials:
-        return probe_provider(provider, kind.models_path, ())
+        return probe_provider(provider, kind.models_path, kind.models_headers)
     credential = seal.open(provider.credentials[0], "credential").decode()
-    return probe_provider(provider, kind.models_path, kind.credentialed(credential))
+    headers = (*kind.models_headers, *kind.credentialed(credential))
+    return probe_provider(provider, kind.models_path, headers)
 
 
 def _start(plane: Plane, found: Configuration, announcer: Announcer, starting: bool) -> None:

@@ -38,6 +38,22 @@ def any_matches(patterns: Iterable[str], name: str) -> bool:
     return any(matches(pattern, name) for pattern in patterns)
 
 
+def any_overlaps(patterns: Iterable[str], other: str) -> bool:
+    """Whether one of `patterns` means a name that `other` may mean too; in doubt it does."""
+    return any(_overlaps(pattern, other) for pattern in patterns)
+
+
+def _overlaps(one: str, other: str) -> bool:
+    if not is_pattern(one):
+        return matches(other, one)
+    if not is_pattern(other):
+        return matches(one, other)
+    (before, _, after), (other_before, _, other_after) = one.partition(STAR), other.partition(STAR)
+    return (before.startswith(other_before) or other_before.startswith(before)) and (
+        after.endswith(other_after) or other_after.endswith(after)
+    )
+
+
 def specificity(pattern: str) -> tuple[int, int]:
     """Sorts patterns: of several that match a name, the greatest is the one meant.
 

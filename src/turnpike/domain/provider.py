@@ -20,7 +20,7 @@ class ProviderKind(msgspec.Struct, frozen=True):
     base_url: the vendor's public address, None where the configuration must give one.
     paths: what follows the base URL, for each surface that the kind serves natively.
     credentialed: the authentication headers made from a credential.
-    models_path: where the provider lists its models, behind the base URL.
+    models_path: where the provider lists its models, behind the base URL; models_headers: what it wants with that.
     credential_variable: the variable that the vendor's own SDK reads, None where there is none.
     credential_required: whether it refuses calls that carry no credential.
     model_patterns: names that only this vendor's models bear, for use without configuration.
@@ -32,6 +32,7 @@ class ProviderKind(msgspec.Struct, frozen=True):
     paths: Mapping[Surface, str]
     credentialed: Credentialed
     models_path: str
+    models_headers: tuple[tuple[str, str], ...] = ()
     credential_variable: str | None = None
     credential_required: bool = True
     model_patterns: tuple[str, ...] = ()

@@ -54,6 +54,10 @@ class Catalogue:
         """Every model, plain names first."""
         return (*self._named.values(), *self._patterns)
 
+    def uplink(self, provider: str) -> Uplink:
+        """The way to a provider that a model's target names."""
+        return self._uplinks[provider]
+
     def way_to(self, provider: str, model: str, surface: Surface) -> Way | None:
         """The way to a model at a provider, whether one is configured or not."""
         uplink = self._uplinks.get(provider)

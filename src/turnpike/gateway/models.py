@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -9,18 +10,34 @@ from urllib.parse import parse_qs
 import msgspec
 
 from turnpike.domain.errors import InvalidRequest, ModelNotFound
-from turnpike.domain.snapshot import Access
+from turnpike.domain.pattern import STAR, any_overlaps, is_pattern, star_of
+from turnpike.domain.snapshot import Access, Model
 from turnpike.gateway.authorize import may_use
 from turnpike.gateway.provision import Serving
+from turnpike.gateway.uplink import Uplink
 
 PAGE_MAX: Final = 1000
 PAGE: Final = 20
+LISTED_MAX: Final = 10_000
 OWNER: Final = "turnpike"
 
+Provided = Mapping[str, tuple[str, ...]]
+"""Models that providers have, by the provider's name, as far as they said so."""
 
-def openai_models(serving: Serving, access: Access, query: bytes) -> bytes:
+
+def sources(serving: Serving, access: Access) -> dict[str, Uplink]:
+    """The providers, by name, whose own lists say what patterns stand for that the caller may use."""
+    catalogue = serving.catalogue
+    return {
+        model.targets[0].provider: catalogue.uplink(model.targets[0].provider)
+        for model in catalogue.models
+        if _takes_any_name(model) and all(any_overlaps(level, model.name) for level in access.models)
+    }
+
+
+def openai_models(serving: Serving, access: Access, provided: Provided, query: bytes) -> bytes:
     """All of them, as OpenAI lists its own."""
-    data = [_openai_model(serving, name) for name in _usable(serving, access)]
+    data = [_openai_model(serving, name) for name in _usable(serving, access, provided)]
     return msgspec.json.encode({"object": "list", "data": data})
 
 
@@ -30,9 +47,9 @@ def openai_model(serving: Serving, access: Access, name: str) -> bytes:
     return msgspec.json.encode(_openai_model(serving, name))
 
 
-def anthropic_models(serving: Serving, access: Access, query: bytes) -> bytes:
+def anthropic_models(serving: Serving, access: Access, provided: Provided, query: bytes) -> bytes:
     """A page of them, as Anthropic lists its own. Raises InvalidRequest on a bad limit."""
-    names = _usable(serving, access)
+    names = _usable(serving, access, provided)
     asked = parse_qs(query.decode("latin-1"))
     limit = _limit(asked.get("limit", [str(PAGE)])[-1])
     after, before = asked.get("after_id"), asked.get("before_id")
@@ -59,8 +76,35 @@ def anthropic_model(serving: Serving, access: Access, name: str) -> bytes:
     return msgspec.json.encode(_anthropic_model(serving, name))
 
 
-def _usable(serving: Serving, access: Access) -> list[str]:
-    return [m.name for m in serving.catalogue.models if may_use(access, m.name)]
+def _usable(serving: Serving, access: Access, provided: Provided) -> list[str]:
+    """Configured names; in a pattern's place what its provider has, where that is known."""
+    names: dict[str, None] = {}
+    for model in serving.catalogue.models:
+        filled = _filled(model, provided)
+        if filled is None:
+            names[model.name] = None
+        else:
+            names.update((name, None) for name in filled if _is_meant(serving, model, name))
+    return [name for name in names if may_use(access, name)][:LISTED_MAX]
+
+
+def _filled(model: Model, provided: Provided) -> list[str] | None:
+    """The names that a pattern stands for; None for a plain name, and where nobody knows."""
+    target = model.targets[0]
+    if not _takes_any_name(model) or target.provider not in provided:
+        return None
+    stars = (star_of(target.model, name) for name in provided[target.provider])
+    return [model.name.replace(STAR, star) for star in stars if star]
+
+
+def _takes_any_name(model: Model) -> bool:
+    return is_pattern(model.name) and is_pattern(model.targets[0].model)
+
+
+def _is_meant(serving: Serving, model: Model, name: str) -> bool:
+    """Whether a call for the name would go by this model, not by one whose name says more."""
+    found = serving.catalogue.find(name)
+    return found is not None and found[0] is model
 
 
 def _check(serving: Serving, access: Access, name: str) -> None:

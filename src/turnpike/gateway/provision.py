@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from turnpike import __version__
 from turnpike.domain.provider import ProviderKind
 from turnpike.domain.snapshot import Provider, Snapshot, Tls
 from turnpike.gateway.catalogue import Catalogue
@@ -23,6 +24,9 @@ from turnpike.gateway.upstream.resolver import Resolver
 from turnpike.ports.sealing import Seal
 
 CREDENTIAL_PURPOSE: Final = "credential"
+
+
+_LISTING_LINES: Final = (("accept", "application/json"), ("user-agent", f"turnpike/{__version__}"))
 
 
 class Unprovisionable(Exception):
@@ -109,6 +113,7 @@ class Provisioner:
             dropped_names=NOT_UPSTREAM.union(name.encode() for name in names),
             limits=provider.limits,
             retries=provider.retries,
+            models_head=_models_head(f"{prefix}{origin.path}", kind, heads[0]),
         )
 
     def _open(self, provider: Provider, sealed: bytes) -> str:
@@ -141,6 +146,11 @@ def _fixed_head(
     lines += [f"{name}: {value}\r\n" for name, value in (*credential, *provider.headers)]
     lines.append("accept-encoding: identity\r\n")
     return "".join(lines).encode("latin-1")
+
+
+def _models_head(address: str, kind: ProviderKind, fixed_head: bytes) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (*_LISTING_LINES, *kind.models_headers))
+    return f"GET {address}{kind.models_path} HTTP/1.1\r\n".encode() + fixed_head + lines.encode()
 
 
 def _tls_fault(provider: Provider, fault: OSError) -> str:

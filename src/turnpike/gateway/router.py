@@ -11,17 +11,17 @@ from urllib.parse import unquote
 from turnpike.dialects.openai_responses import KEPT
 from turnpike.dialects.speech import Speech
 from turnpike.domain.errors import MethodNotAllowed, NotFound, NotReady, TurnpikeError
-from turnpike.domain.snapshot import Access
 from turnpike.gateway.cors import origin_lines, preflight_lines
+from turnpike.gateway.listing import Listings
 from turnpike.gateway.models import (
     anthropic_model,
     anthropic_models,
     openai_model,
     openai_models,
+    sources,
 )
 from turnpike.gateway.pipeline import Plan, Road, carry
 from turnpike.gateway.plan import plan_call, plan_kept
-from turnpike.gateway.provision import Serving
 from turnpike.gateway.reply_head import call_lines, error_lines
 from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
 from turnpike.ports.http import Reply, Request, render_head
@@ -36,8 +36,9 @@ RenderedError = tuple[int, bytes, bytes]
 class Router:
     """The application that the edge serves: calls to the pipeline, the rest answered here."""
 
-    def __init__(self, road: Road, origins: frozenset[str]) -> None:
+    def __init__(self, road: Road, listings: Listings, origins: frozenset[str]) -> None:
         self._road = road
+        self._listings = listings
         self._origins = origins
         self._probes: dict[str, Callable[[Reply], None]] = {
             "/livez": self._live,
@@ -80,18 +81,24 @@ class Router:
             probe(reply)
         elif path == MODELS_PATH or path.startswith(MODELS_PATH + "/"):
             _check_method(request, ("GET", "HEAD"))
-            self._list_models(request, reply)
+            await self._list_models(request, reply)
         elif path in CALLS:
             raise _not_allowed(request, ("POST",))
         else:
             raise NotFound(f"There is nothing at {path}. {_ADDRESSES}")
 
-    def _list_models(self, request: Request, reply: Reply) -> None:
+    async def _list_models(self, request: Request, reply: Reply) -> None:
         with self._road.gate as serving:
-            holder = serving.identities.identify(request, self._road.clock.now_ns())
+            access = serving.identities.identify(request, self._road.clock.now_ns()).key.access
             name = unquote(request.path[len(MODELS_PATH) + 1 :])
             is_anthropic = b"anthropic-version" in request.headers
-            body = _models_body(serving, holder.key.access, name, request.query, is_anthropic)
+            if name:
+                body = (anthropic_model if is_anthropic else openai_model)(serving, access, name)
+            else:
+                self._listings.forget_all_but(serving.pools)
+                provided = await self._listings.names_at(sources(serving, access))
+                every = anthropic_models if is_anthropic else openai_models
+                body = every(serving, access, provided, request.query)
         reply.whole(200, JSON_LINE + call_lines(self._road.next_call_id()), body)
 
     def _live(self, reply: Reply) -> None:
@@ -116,14 +123,6 @@ _PLANS: Final[dict[str, tuple[Speech, Plan]]] = {
     path: (speech, partial(plan_call, suffix=suffix)) for path, (speech, suffix) in CALLS.items()
 }
 _ADDRESSES: Final = f"Calls are taken at {', '.join(CALLS)}; models are listed at {MODELS_PATH}."
-
-
-def _models_body(serving: Serving, access: Access, name: str, query: bytes, is_anthropic: bool) -> bytes:
-    if name:
-        one = anthropic_model if is_anthropic else openai_model
-        return one(serving, access, name)
-    every = anthropic_models if is_anthropic else openai_models
-    return every(serving, access, query)
 
 
 def _check_method(request: Request, methods: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from turnpike.ports.upstream import Channel
 class Uplink(msgspec.Struct, frozen=True):
     """What a call to a provider needs, rendered once.
 
-    paths: the request target for each surface. fixed_heads: host, credential and
+    paths: the request target for each surface. models_head: the request for its list of models. fixed_heads: host, credential and
     the provider's own headers, one for each credential. dropped_names: the caller's headers that do not travel to it.
     """
 
@@ -26,3 +26,4 @@ class Uplink(msgspec.Struct, frozen=True):
     dropped_names: frozenset[bytes]
     limits: TimeLimits
     retries: int
+    models_head: bytes

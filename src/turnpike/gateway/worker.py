@@ -30,6 +30,7 @@ from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.last_good import LastGood
 from turnpike.gateway.link import LINK_PATH, Link
+from turnpike.gateway.listing import Listings
 from turnpike.gateway.metrics.layout import Reading
 from turnpike.gateway.metrics.shared import SharedMetrics
 from turnpike.gateway.pipeline import Road
@@ -116,7 +117,8 @@ class Worker:
             clock=outside.clock,
             next_call_id=CallIds(outside.clock, outside.randomness).next,
         )
-        router = Router(road, settings.origins)
+        self._listings = Listings()
+        router = Router(road, self._listings, settings.origins)
         self._server = Server(router, router.render_error, settings.limits, outside.clock, self._deadlines)
         self._log = structlog.get_logger()
 
@@ -135,12 +137,14 @@ class Worker:
             following = group.create_task(link.keep())
             reloading = group.create_task(certificates.keep_fresh())
             showing = group.create_task(self._show_gauges())
+            listing = group.create_task(self._listings.keep())
             tidying = group.create_task(self._keys.keep_tidy())
             await stop.wait()
             await self._drain()
             following.cancel()
             reloading.cancel()
             showing.cancel()
+            listing.cancel()
             tidying.cancel()
             await self._server.close()
         self._deadlines.stop()

@@ -16,13 +16,20 @@ PATHS: Final = {
     ANTHROPIC_COUNT_TOKENS: "/v1/messages/count_tokens",
 }
 
+MODELS_PATH: Final = "/v1/models?limit=1000"
+"""Without a limit it lists twenty."""
+
+VERSION: Final = (("anthropic-version", "2023-06-01"),)
+"""What callers send by themselves, and its list of models wants too."""
+
 ANTHROPIC: Final = ProviderKind(
     name="anthropic",
     title="Anthropic",
     base_url="https://api.anthropic.com",
     paths=PATHS,
     credentialed=anthropic_key,
-    models_path="/v1/models",
+    models_path=MODELS_PATH,
+    models_headers=VERSION,
     credential_variable="ANTHROPIC_API_KEY",
     model_patterns=("claude-*",),
 )
@@ -33,6 +40,7 @@ ANTHROPIC_COMPATIBLE: Final = ProviderKind(
     base_url=None,
     paths=PATHS,
     credentialed=anthropic_key,
-    models_path="/v1/models",
+    models_path=MODELS_PATH,
+    models_headers=VERSION,
     credential_required=False,
 )

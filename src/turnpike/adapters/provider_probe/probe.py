@@ -32,7 +32,7 @@ class Probed(msgspec.Struct, frozen=True):
     date_seconds: float | None = None
 
 
-def probe_provider(provider: Provider, path: str, credential_headers: tuple[tuple[str, str], ...]) -> Probed:
+def probe_provider(provider: Provider, path: str, own_headers: tuple[tuple[str, str], ...]) -> Probed:
     """Ask for what is at the base URL and `path`, blocking for no longer than the time limit."""
     parts = urllib.parse.urlsplit(provider.base_url)
     try:
@@ -41,7 +41,7 @@ def probe_provider(provider: Provider, path: str, credential_headers: tuple[tupl
         return Probed("certificate", f"its TLS files cannot be used: {_reason(fault)}")
     headers = {"accept": "application/json", "user-agent": f"turnpike/{__version__}"}
     headers.update(provider.headers)
-    headers.update(credential_headers)
+    headers.update(own_headers)
     try:
         connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
         response = connection.getresponse()
