@@ -45,13 +45,13 @@ def test_a_skip_is_a_failure_in_ci(tmp_path: Path, code: str) -> None:
 
 
 def test_a_run_over_its_bound_fails_though_every_test_passes(tmp_path: Path) -> None:
-    run = _run(tmp_path, PASSING, "--within-seconds", "0.000001")
+    run = _run(tmp_path, PASSING, "--within-cpu-seconds", "0.000001")
     assert run.returncode == pytest.ExitCode.TESTS_FAILED
     assert "over the time bound" in run.stdout
     assert "1 passed" in run.stdout
 
 
 def test_a_run_within_its_bound_passes(tmp_path: Path) -> None:
-    run = _run(tmp_path, PASSING, "--within-seconds", "60")
+    run = _run(tmp_path, PASSING, "--within-cpu-seconds", "60")
     assert run.returncode == pytest.ExitCode.OK
     assert "over the time bound" not in run.stdout

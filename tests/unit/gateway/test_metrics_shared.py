@@ -181,7 +181,7 @@ def test_readers_see_whole_numbers_that_never_fall_while_a_worker_counts(tmp_pat
             written += 1
             writer.observe(an_outcome(an_attempt(f"p{written % 20}")))
     assert reading.result() == sorted(reading.result())
-    assert calls_shown(page_of(reader)) == written
+    assert (calls_shown(page_of(reader)) or 0) == written
     writer.close()
     reader.close()
 
