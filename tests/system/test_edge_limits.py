@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 
+import msgspec
 import pytest
 import zstandard
 
@@ -13,13 +14,13 @@ from tests.system.edge import a_request, body_of, running_edge, statuses, wait_u
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.ports.http import Reply, Request
 
-LINGER = 0.2
+LINGER_SECONDS = 0.2
 POST = b"POST /v1/messages HTTP/1.1\r\nhost: a\r\n"
 CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
 
 
 def small(**limits: int) -> EdgeLimits:
-    return EdgeLimits(**{"linger_seconds": LINGER, **limits})  # type: ignore[arg-type]
+    return msgspec.structs.replace(EdgeLimits(linger_seconds=LINGER_SECONDS), **limits)
 
 
 REFUSED: dict[str, tuple[EdgeLimits, bytes, int, str]] = {

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from typing import Any
+
+import msgspec
 
 from tests.system.edge import Answer, Wire, a_request, body_of, running_edge, statuses, wait_until
 from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.server import Server
 from turnpike.ports.http import Reply, Request
 
 BIG = b"x" * 2_000_000
@@ -46,8 +50,10 @@ ANSWERS: dict[str, Answer] = {
 
 def short(**limits: float) -> EdgeLimits:
     """Limits of time that a test can wait for."""
-    usual = {"head_seconds": 0.3, "body_seconds": 0.3, "idle_seconds": 0.3, "stall_seconds": 0.3}
-    return EdgeLimits(**{**usual, "linger_seconds": 0.2, **limits})  # type: ignore[arg-type]
+    usual = EdgeLimits(
+        head_seconds=0.3, body_seconds=0.3, idle_seconds=0.3, stall_seconds=0.3, linger_seconds=0.2
+    )
+    return msgspec.structs.replace(usual, **limits)
 
 
 def drip(wire: Wire, data: bytes, every_seconds: float) -> None:
@@ -179,7 +185,7 @@ def test_no_more_pipelined_requests_wait_than_the_limit_allows() -> None:
         wait_until(lambda: edge.requests, "the first request arrived")
         wire.send(b"GET / HTTP/1.1\r\nhost:a\r\n\r\n" * 8000)
         time.sleep(0.3)
-        waiting_requests.extend(edge.read(lambda server: [len(c._queue) for c in server._connections]))  # type: ignore[attr-defined]
+        waiting_requests.extend(edge.read(lambda server: [len(c._queue) for c in connections(server)]))
     assert 4 <= waiting_requests[0] < 1000
 
 
@@ -220,9 +226,14 @@ def test_a_caller_that_resets_with_requests_waiting_leaves_nothing() -> None:
         edge.assert_nothing_is_left()
 
 
-def connection_buffers(server: object) -> list[int]:
+def connections(server: Server) -> list[Any]:
+    """The server's connections, with all that is their own business."""
+    return list(server._connections)
+
+
+def connection_buffers(server: Server) -> list[int]:
     """What waits to be sent on each connection."""
-    return [c._transport.get_write_buffer_size() for c in server._connections]  # type: ignore[attr-defined]
+    return [connection._transport.get_write_buffer_size() for connection in connections(server)]
 
 
 def waiting(buffers: list[int]) -> int:

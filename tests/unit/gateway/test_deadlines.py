@@ -63,12 +63,12 @@ class TestDeadlines:
         async def scene(deadlines: Deadlines, loop: asyncio.AbstractEventLoop) -> None:
             now = loop.time()
             deadlines.limit(later, now + 0.05)
-            deadlines.limit(later, now + 0.4)
+            deadlines.limit(later, now + 0.25)
             deadlines.limit(sooner, now + 60)
             deadlines.limit(sooner, now + 0.05)
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.17)
             assert (len(later.expired_at), len(sooner.expired_at)) == (0, 1)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.2)
 
         self.run(scene)
         assert (len(later.expired_at), len(sooner.expired_at)) == (1, 1)
@@ -107,8 +107,8 @@ class TestDeadlines:
 
             first = Timed(then)
             deadlines.limit(first, loop.time() + 0.05)
-            deadlines.limit(other, loop.time() + 0.5)
-            await asyncio.sleep(0.7)
+            deadlines.limit(other, loop.time() + 0.25)
+            await asyncio.sleep(0.4)
             assert len(first.expired_at) == 2
 
         self.run(scene)
@@ -126,7 +126,7 @@ class TestDeadlines:
             at = loop.time() + 0.05
             for thing in (*others[:10], Timed(fail), *others[10:]):
                 deadlines.limit(thing, at)
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.25)
 
         self.run(scene)
         assert [str(fault) for fault in faults] == ["a fault"]
