@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.fuzz.launch import LAUNCHER
 
 TARGETS = ("edge", "streams", "bodies")
 FOLDER = Path(__file__).parent
@@ -41,7 +45,9 @@ def fuzz(name: str, seconds: int, keep: bool) -> bool:
 def minimise(name: str, kept: Path, found: Path) -> None:
     """Keep the fewest inputs that reach all that was reached."""
     with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-") as least:
-        if run_target(name, ["-merge=1", least, str(kept), str(found)]) != 0:
+        if run_target(name, ["-merge=1", least, str(kept), str(found)]) != 0 or not any(
+            Path(least).iterdir()
+        ):
             return
         for old in kept.iterdir():
             old.unlink()
@@ -51,9 +57,12 @@ def minimise(name: str, kept: Path, found: Path) -> None:
 
 def run_target(name: str, arguments: list[str]) -> int:
     bounds = [f"-timeout={HANG_SECONDS}", f"-max_len={INPUT_MAX_BYTES}", f"-rss_limit_mb={MEMORY_MAX_MB}"]
-    words = FOLDER / f"{name}.dict"
-    command = [sys.executable, "-m", f"tests.fuzz.{name}", *arguments, *bounds, f"-dict={words}"]
-    return subprocess.run([*command, "-print_final_stats=1", "-verbosity=1"], check=False).returncode
+    with tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-") as folder:
+        launcher = Path(folder) / name
+        launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tests.fuzz.{name} "$@"\n')
+        launcher.chmod(0o700)
+        command = [str(launcher), *arguments, *bounds, f"-dict={FOLDER / name}.dict", "-verbosity=1"]
+        return subprocess.run(command, check=False, env={**os.environ, LAUNCHER: str(launcher)}).returncode
 
 
 if __name__ == "__main__":

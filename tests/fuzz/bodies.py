@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 
 import atheris
+
+from tests.fuzz.launch import start
 
 with atheris.instrument_imports(include=["turnpike"]):
     from turnpike.dialects.anthropic_messages import COUNT_TOKENS, MESSAGES
@@ -46,5 +47,4 @@ def tolerate(read: Callable[[bytes], object], body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, read_one_input)
-    atheris.Fuzz()
+    start(read_one_input)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import atheris
 
 from tests.fuzz.cuts import cut
+from tests.fuzz.launch import start
 
 with atheris.instrument_imports(include=["turnpike"]):
     from turnpike.domain.errors import InternalError, InvalidRequest, PayloadTooLarge
@@ -83,5 +82,4 @@ def unpack_all_ways(body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, read_one_input)
-    atheris.Fuzz()
+    start(read_one_input)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import atheris
 
 from tests.fuzz.cuts import cut
+from tests.fuzz.launch import start
 
 with atheris.instrument_imports(include=["turnpike"]):
     from turnpike.dialects.anthropic_messages import MESSAGES
@@ -56,5 +55,4 @@ def follow(stream: EventStream, pieces: list[bytes]) -> tuple[bytes, bool, tuple
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, read_one_input)
-    atheris.Fuzz()
+    start(read_one_input)
