@@ -20,6 +20,11 @@ def good(exchange: Exchange) -> None:
     exchange.answer(200, ANSWER)
 
 
+def answering(status: int, body: bytes, **headers: str) -> Part:
+    """This answer, whole; underscores in names stand for dashes."""
+    return lambda exchange: exchange.answer(status, body, **headers)
+
+
 def quiet(exchange: Exchange) -> None:
     """Nothing, until the other side hangs up."""
     exchange.left(5)

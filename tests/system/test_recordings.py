@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import anthropic
@@ -13,6 +14,7 @@ from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
 
+from tests.system.parts import answering
 from tests.system.recordings import (
     ABSENT,
     RECORDINGS,
@@ -110,7 +112,7 @@ def test_streams_keep_other_line_ends(road: Road, recordings: list[Recording]) -
     for recording in [r for r in recordings if r.is_stream and r.provider in ("openai", "anthropic")][:12]:
         answer = recording.answer.replace(b"\n", b"\r\n")
         body = written(recording.request | {"model": f"{recording.label}/m"}, recording.id)
-        played = road.case(lambda exchange, answer=answer: play_stream(exchange, answer))  # type: ignore[misc]
+        played = road.case(partial(play_stream, answer=answer))
         came = road.post(recording.path, body, played, **recording.request_headers)
         faults += [recording.id] if came.content != answer else []
     assert faults == []
@@ -121,7 +123,7 @@ def test_recorded_retrievals_pass_with_their_query(road: Road) -> None:
     assert len(kept) == 3
     for path, answer in kept:
         response_id = path.rpartition("/")[2]
-        made = road.case(lambda exchange, body=answer: exchange.answer(200, body))  # type: ignore[misc]
+        made = road.case(answering(200, answer))
         road.post("/v1/responses", {"model": "gpt", "input": "x"}, made)
         asked = f"/v1/responses/{response_id}?include=usage&x=%2Fy"
         assert road.get(asked, made).content == answer

@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 
-from tests.system.parts import ANSWER, JSON_HEAD, Part, good, quiet, raw, told
+from tests.system.parts import ANSWER, JSON_HEAD, Part, answering, good, quiet, raw, told
 from tests.system.road import Road, chat_body
 from tests.system.upstream import Exchange, chunk, head
 
@@ -99,7 +99,7 @@ def test_an_answer_that_is_too_large_is_refused(road: Road) -> None:
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_credential_is_never_the_callers_401(road: Road, status: int) -> None:
     body = b'{"error":{"message":"Incorrect API key provided: sk-ups***tial","type":"invalid_request_error"}}'
-    part = lambda e: e.answer(status, body, www_authenticate="Bearer")  # noqa: E731
+    part = answering(status, body, www_authenticate="Bearer")
     for answer in (road.chat(road.case(part)), road.message(road.case(part))):
         assert told(answer) == (502, "upstream_unauthorized")
         assert answer.headers["x-should-retry"] == "false"
@@ -175,7 +175,7 @@ def test_a_models_name_makes_no_header_of_its_own(road: Road) -> None:
     body = b'{"error":{"message":"no such model"}}'
     name = "openai/x\r\nset-cookie: a=b\r\n\r\nbody ✓"
     for status in (404, 200):
-        case = road.case(lambda e, s=status: e.answer(s, body if s == 404 else ANSWER))  # type: ignore[misc]
+        case = road.case(answering(status, body if status == 404 else ANSWER))
         answer = road.chat(case, name)
         assert answer.status_code == status
         assert "set-cookie" not in answer.headers
