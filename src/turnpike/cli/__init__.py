@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "keys": ("turnpike.cli.keys", "Create, list, rotate and revoke keys."),
     "get": ("turnpike.cli.resources", "Show the resources of a kind, or one of them."),
     "models": ("turnpike.cli.resources", "List the models that callers may ask for."),
+    "explain": ("turnpike.cli.explain", "Say why a key may or may not ask for a model."),
     "audit": ("turnpike.cli.resources", "List changes: who, when, what."),
     "doctor": ("turnpike.cli.doctor", "Find what is wrong with this installation and say how to mend it."),
     "settings": ("turnpike.cli.settings", "List every setting, its value and where it came from."),

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from turnpike.control.api import checks, documents, health, keys, link, pages, resources, status
+from turnpike.control.api import checks, documents, explain, health, keys, link, pages, resources, status
 from turnpike.control.api.checks import Probe, probe_nobody
 from turnpike.control.api.problems import answer_errors
 from turnpike.control.api.requests import admit
@@ -38,6 +38,7 @@ ROUTERS: Sequence[APIRouter] = (
     documents.router,
     status.router,
     keys.router,
+    explain.router,
     checks.router,
     resources.router,  # last: its addresses have a kind where others have a word
 )

@@ -66,6 +66,13 @@ def compile_snapshot(
     )
 
 
+def levels_of(key: Key, resources: Iterable[Resource]) -> tuple[tuple[str, Level], ...]:
+    """The levels of a key with their kinds, from its team down to itself, as far as it has them."""
+    team, project, user = _owners(key, _sorted_out(resources))
+    levels = (("teams", team), ("projects", project), ("users", user), ("keys", key))
+    return tuple((kind, level) for kind, level in levels if level is not None)
+
+
 class Uncompilable(ValueError):
     """The resources do not make a snapshot; the message names the first that is at fault."""
 

@@ -76,6 +76,7 @@ OPERATIONS: Final[Mapping[str, Permission]] = {
     "plan": Permission.CHANGE_RESOURCES,
     "apply": Permission.CHANGE_RESOURCES,
     "export": Permission.EXPORT_RESOURCES,
+    "explain": Permission.READ_RESOURCES,
     "rotate_key": Permission.CHANGE_RESOURCES,
     "revoke_key": Permission.CHANGE_RESOURCES,
     "snapshot": Permission.READ_SNAPSHOT,

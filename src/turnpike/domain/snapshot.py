@@ -126,6 +126,20 @@ class Snapshot(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
 
+def overridden(limits: TimeLimits, overrides: LimitOverrides) -> TimeLimits:
+    """A provider's time limits with what a model says in their stead."""
+
+    def either(override: float | None, own: float) -> float:
+        return own if override is None else override
+
+    return TimeLimits(
+        either(overrides.connect_seconds, limits.connect_seconds),
+        either(overrides.first_byte_seconds, limits.first_byte_seconds),
+        either(overrides.idle_seconds, limits.idle_seconds),
+        either(overrides.total_seconds, limits.total_seconds),
+    )
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Snapshot)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from turnpike.domain.errors import InvalidRequest, ModelNotFound
 from turnpike.domain.pattern import STAR, is_pattern, specificity, star_of
-from turnpike.domain.snapshot import LimitOverrides, Model, TimeLimits
+from turnpike.domain.snapshot import Model, TimeLimits, overridden
 from turnpike.domain.surface import Surface
 from turnpike.gateway.uplink import Uplink
 
@@ -103,7 +103,7 @@ class Catalogue:
             model=target_model,
             path=path,
             label=target_label(uplink.provider, target_model),
-            limits=_overridden(uplink.limits, model.overrides),
+            limits=overridden(uplink.limits, model.overrides),
             retries=uplink.retries if retries is None else retries,
         )
 
@@ -112,15 +112,3 @@ def target_label(provider: str, model: str) -> bytes:
     """A target as a header value: visible ASCII only, whatever a caller put into a pattern."""
     text = f"{provider}/{model}"
     return "".join(c if "!" <= c <= "~" else "?" for c in text).encode("ascii")
-
-
-def _overridden(limits: TimeLimits, overrides: LimitOverrides) -> TimeLimits:
-    def either(override: float | None, own: float) -> float:
-        return own if override is None else override
-
-    return TimeLimits(
-        either(overrides.connect_seconds, limits.connect_seconds),
-        either(overrides.first_byte_seconds, limits.first_byte_seconds),
-        either(overrides.idle_seconds, limits.idle_seconds),
-        either(overrides.total_seconds, limits.total_seconds),
-    )

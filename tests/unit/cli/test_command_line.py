@@ -14,6 +14,7 @@ LISTS = (
     "export",
     "get",
     "models",
+    "explain",
     "audit",
     "doctor",
     "settings",

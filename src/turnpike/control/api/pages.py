@@ -19,6 +19,7 @@ _BODIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "plan": ("The document; its form is at /api/v1/schema.", _DOCUMENT_TYPES),
     "apply": ("The document; its form is at /api/v1/schema.", _DOCUMENT_TYPES),
     "rotate_key": ("`overlap_seconds`, and `secret` where the new one is brought.", ("application/json",)),
+    "explain": ("`key`, `model`, and `surface` where one alone is meant.", ("application/json",)),
     "link": ("What the worker says of itself.", ("application/json",)),
 }
 """What operations read that take a body: its meaning and its media types."""

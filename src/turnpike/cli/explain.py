@@ -1,0 +1,63 @@
+"""`turnpike explain`: why a key may or may not ask for a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from turnpike.bootstrap.access import control_client
+from turnpike.bootstrap.configuration import Configuration
+from turnpike.cli.options import CLIENT_SETTINGS, with_settings
+from turnpike.cli.output import write_json, write_table
+from turnpike.domain.surface import SURFACES
+
+
+@click.command()
+@click.argument("key")
+@click.argument("model")
+@click.option("--surface", type=click.Choice(SURFACES), help="Only for calls on this surface.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@with_settings(*CLIENT_SETTINGS)
+def explain(found: Configuration, key: str, model: str, surface: str | None, as_json: bool) -> None:
+    """Say why a key may or may not ask for a model, and where such a call would go.
+
+    \b
+    Example: turnpike explain research-app fast
+    """
+    question = {"key": key, "model": model, "surface": surface}
+    answer = control_client(found).send("POST", "/api/v1/explain", question).json()
+    if as_json:
+        write_json(answer)
+        return
+    verdict = "allowed" if answer["allowed"] else f"refused ({answer['code']})"
+    click.echo(f"{verdict}: {answer['says']}\n")
+    write_table(("LEVEL", "MODELS", "SURFACES"), [_level(level) for level in answer["levels"]])
+    if answer["means"] is not None:
+        star = f", the star being {answer['star']}" if answer["star"] else ""
+        click.echo(f"\n{model} means {answer['means']}{star}; tried in this order:")
+        write_table(("TARGET", "RETRIES", "LIMITS"), [_target(target) for target in answer["targets"]])
+    for name in ("required_tags", "networks"):
+        if answer[name]:
+            click.echo(f"\n{name.replace('_', ' ')}: {', '.join(answer[name])}")
+
+
+def _level(level: dict[str, Any]) -> tuple[str, str, str]:
+    models = _said(level["models"], level["allows_model"])
+    return level["level"], models, _said(level["surfaces"], level["allows_surface"])
+
+
+def _said(names: list[str] | None, allows: bool | None) -> str:
+    if names is None:
+        return "-"
+    verdict = {True: "yes: ", False: "NO: ", None: ""}[allows]
+    return verdict + (", ".join(names) or "none")
+
+
+def _target(target: dict[str, Any]) -> tuple[str, str, str]:
+    limits = ", ".join(
+        f"{name.removesuffix('_seconds').replace('_', ' ')} {seconds:g} s"
+        for name, seconds in target["limits"].items()
+    )
+    region = f" ({target['region']})" if target["region"] else ""
+    return f"{target['provider']}/{target['model']}{region}", str(target["retries"]), limits

@@ -1,0 +1,210 @@
+"""Why a key may or may not ask for a model, and where such a call would go: from what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from turnpike.control.compile import levels_of
+from turnpike.control.document.kind import ResourceId
+from turnpike.control.permissions import Actor, may_read
+from turnpike.control.plane import Plane
+from turnpike.control.resources.access import Level
+from turnpike.control.resources.key import Key
+from turnpike.control.services.standing import standing_of, team_of
+from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
+from turnpike.domain.pattern import STAR, any_matches, specificity, star_of
+from turnpike.domain.snapshot import Key as PublishedKey
+from turnpike.domain.snapshot import Model, Snapshot, TimeLimits, decode_snapshot, overridden
+from turnpike.domain.surface import SURFACES, Surface
+from turnpike.ports.store import State
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """May this key ask for this model? `surface` (`openai.chat`) asks about one way of asking alone."""
+
+    key: str
+    model: str
+    surface: str | None = None
+
+
+class LevelSays(msgspec.Struct, frozen=True):
+    """What one level of the key allows; None where it says nothing of it."""
+
+    level: str
+    models: tuple[str, ...] | None
+    allows_model: bool | None
+    surfaces: tuple[str, ...] | None
+    allows_surface: bool | None
+
+
+class TargetSays(msgspec.Struct, frozen=True):
+    """One target: the model's name there, the surfaces it serves, and how long and how often it is tried."""
+
+    provider: str
+    kind: str
+    model: str
+    region: str | None
+    surfaces: tuple[str, ...]
+    limits: TimeLimits
+    retries: int
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """The answer, and everything that it follows from. Targets are in the order in which they are tried.
+
+    code: the error that the gateway would give; None where it would take the call. star: what the star
+    of the model's name stands for. required_tags: without them a call is refused all the same.
+    """
+
+    key: str
+    model: str
+    surface: str | None
+    allowed: bool
+    code: str | None
+    says: str
+    levels: tuple[LevelSays, ...]
+    means: str | None
+    star: str | None
+    targets: tuple[TargetSays, ...]
+    required_tags: tuple[str, ...]
+    networks: tuple[str, ...]
+    version: str
+
+
+def explain(plane: Plane, actor: Actor, question: Question) -> Explanation:
+    """The answer. Raises NotFound for a key that the caller may not see, InvalidRequest, Conflict."""
+    if question.surface is not None and question.surface not in SURFACES:
+        raise InvalidRequest(f"there is no surface {question.surface!r}; there are {', '.join(SURFACES)}")
+    state = plane.store.state()
+    key, levels = _levels(state, actor, question)
+    snapshot, published = _published(state, question.key)
+    found = _meant(snapshot.models, question.model)
+    targets = _targets(plane, snapshot, found)
+    fault = (
+        _key_fault(published, plane.clock.now_ns())
+        or _access_fault(levels, question, found is not None)
+        or _surface_fault(targets, question)
+    )
+    code, says = fault or (None, "the gateway takes such a call")
+    return Explanation(
+        key=key.name,
+        model=question.model,
+        surface=question.surface,
+        allowed=code is None,
+        code=code,
+        says=says,
+        levels=levels,
+        means=found[0].name if found else None,
+        star=found[1] or None if found else None,
+        targets=targets,
+        required_tags=published.required_tags,
+        networks=published.networks,
+        version=snapshot.version,
+    )
+
+
+Meant = tuple[Model, str]
+_Fault = tuple[str, str]
+
+
+def _levels(state: State, actor: Actor, question: Question) -> tuple[Key, tuple[LevelSays, ...]]:
+    standing = standing_of(state)
+    held = standing.get(ResourceId("keys", question.key))
+    if held is None or not isinstance(held.resource, Key):
+        raise NotFound(f'there is no key "{question.key}"')
+    if not may_read(actor, "keys", team_of(held.resource, standing)):
+        raise NotFound(f'there is no key "{question.key}"')
+    levels = levels_of(held.resource, (other.resource for other in standing.values()))
+    return held.resource, tuple(_level(kind, level, question) for kind, level in levels)
+
+
+def _level(kind: str, level: Level, question: Question) -> LevelSays:
+    surface = question.surface
+    return LevelSays(
+        level=f"{kind}/{level.name}",
+        models=level.models,
+        allows_model=None if level.models is None else any_matches(level.models, question.model),
+        surfaces=level.surfaces,
+        allows_surface=None
+        if level.surfaces is None or surface is None
+        else any_matches(level.surfaces, surface),
+    )
+
+
+def _published(state: State, name: str) -> tuple[Snapshot, PublishedKey]:
+    snapshot = decode_snapshot(state.snapshot.body) if state.snapshot else None
+    key = next((key for key in snapshot.keys if key.name == name), None) if snapshot else None
+    if snapshot is None or key is None:
+        raise Conflict(f'key "{name}" is not published yet: try again')
+    return snapshot, key
+
+
+def _meant(models: Iterable[Model], name: str) -> Meant | None:
+    """The model that the name means, as the gateway decides it, and what its star stands for."""
+    matching = [(model, star) for model in models if (star := star_of(model.name, name)) is not None]
+    return max(matching, key=lambda found: specificity(found[0].name), default=None)
+
+
+def _targets(plane: Plane, snapshot: Snapshot, found: Meant | None) -> tuple[TargetSays, ...]:
+    if found is None:
+        return ()
+    model, star = found
+    providers = {provider.name: provider for provider in snapshot.providers}
+    targets = []
+    for target in model.targets:
+        provider = providers[target.provider]
+        targets.append(
+            TargetSays(
+                provider=provider.name,
+                kind=provider.kind,
+                model=target.model.replace(STAR, star),
+                region=provider.region,
+                surfaces=tuple(plane.providers[provider.kind].paths),
+                limits=overridden(provider.limits, model.overrides),
+                retries=provider.retries if model.overrides.retries is None else model.overrides.retries,
+            )
+        )
+    return tuple(targets)
+
+
+def _key_fault(key: PublishedKey, now_ns: int) -> _Fault | None:
+    if key.revoked:
+        return "revoked_key", "the key was revoked"
+    ends = [key.expires_at_ns, *(() if not key.secrets else (_last_end(key),))]
+    if any(end is not None and end <= now_ns for end in ends):
+        return "expired_key", "the key has expired"
+    return None
+
+
+def _last_end(key: PublishedKey) -> int | None:
+    """When the last of its secrets ends; None where one has no end."""
+    ends = [secret.expires_at_ns for secret in key.secrets]
+    return None if None in ends else max(end for end in ends if end is not None)
+
+
+def _access_fault(levels: tuple[LevelSays, ...], question: Question, is_known: bool) -> _Fault | None:
+    denying = [level.level for level in levels if level.allows_surface is False]
+    if denying:
+        return "surface_not_allowed", f"{_those(denying)} not allow the surface {question.surface}"
+    if all(level.models is None for level in levels):
+        denied = "no level names any model, so that nothing is allowed"
+    elif refusing := [level.level for level in levels if level.allows_model is False]:
+        denied = f"{_those(refusing)} not allow the model"
+    elif is_known:
+        return None
+    else:
+        return "model_not_found", "no model of this name is configured"
+    return ("model_not_allowed", denied) if is_known else ("model_not_found", f"no such model; {denied}")
+
+
+def _surface_fault(targets: tuple[TargetSays, ...], question: Question) -> _Fault | None:
+    surface = question.surface
+    if surface is None or any(Surface(surface) in target.surfaces for target in targets):
+        return None
+    return "invalid_request", f"no provider of this model speaks {surface}"
+
+
+def _those(levels: list[str]) -> str:
+    return f"{' and '.join(levels)} {'does' if len(levels) == 1 else 'do'}"

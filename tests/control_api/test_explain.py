@@ -1,0 +1,125 @@
+"""Explaining: which level denies, which target is tried first, and to whom it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.control_api.bench import Bench, applied, caller, made_key
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENT = """\
+providers:
+  - {name: near, kind: openai-compatible, base_url: "http://127.0.0.1:9000/v1", region: eu, retries: 1}
+  - {name: far, kind: openai-compatible, base_url: "http://127.0.0.1:9001/v1", total_timeout_seconds: 90}
+models:
+  - name: "local/*"
+    targets: [{provider: near, model: "*"}, {provider: far, model: "x-*"}]
+    connect_timeout_seconds: 2
+  - {name: "local/small-*", targets: [{provider: far, model: tiny}], retries: 0}
+teams:
+  - {name: research, models: ["local/*"], required_tags: [app]}
+  - {name: sales, models: ["*"]}
+projects:
+  - {name: search, team: research, models: ["local/s*"], surfaces: ["openai.*"]}
+keys:
+  - {name: app, project: search}
+  - {name: narrow, team: research, models: [other], surfaces: [openai.chat]}
+  - {name: empty, role: viewer}
+"""
+
+
+async def _explained(client: httpx.AsyncClient, key: str, model: str, **more: str) -> dict[str, Any]:
+    answer = await client.post("/api/v1/explain", json={"key": key, "model": model, **more})
+    assert answer.status_code == 200, answer.text
+    values: dict[str, Any] = answer.json()
+    return values
+
+
+async def test_every_level_says_what_it_allows(bench: Bench) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        found = await _explained(client, "app", "local/strong", surface="anthropic.messages")
+    assert (found["allowed"], found["code"]) == (False, "surface_not_allowed")
+    assert "projects/search does not allow" in found["says"]
+    assert [(v["level"], v["allows_model"], v["allows_surface"]) for v in found["levels"]] == [
+        ("teams/research", True, None),
+        ("projects/search", True, False),
+        ("keys/app", None, None),
+    ]
+    assert found["required_tags"] == ["app"]
+
+
+async def test_targets_come_in_their_order_with_the_models_own_limits(bench: Bench) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        found = await _explained(client, "app", "local/strong")
+        narrower = await _explained(client, "app", "local/small-1")
+    assert (found["allowed"], found["means"], found["star"]) == (True, "local/*", "strong")
+    targets = found["targets"]
+    assert [(t["provider"], t["model"], t["region"], t["retries"]) for t in targets] == [
+        ("near", "strong", "eu", 1),
+        ("far", "x-strong", None, 2),
+    ]
+    assert [t["limits"]["connect_seconds"] for t in targets] == [2, 2]
+    assert [t["limits"]["total_seconds"] for t in targets] == [600, 90]
+    assert (narrower["means"], narrower["targets"][0]["model"]) == ("local/small-*", "tiny")
+    assert narrower["targets"][0]["retries"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "code", "words"),
+    [
+        ("narrow", "local/a", "model_not_allowed", "keys/narrow does not allow"),
+        ("narrow", "nowhere", "model_not_found", "teams/research and keys/narrow do not allow"),
+        ("empty", "local/a", "model_not_allowed", "no level names any model"),
+        ("app", "local/a", "model_not_allowed", "projects/search"),
+    ],
+)
+async def test_what_denies_is_named(bench: Bench, key: str, model: str, code: str, words: str) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        found = await _explained(client, key, model)
+    assert (found["allowed"], found["code"]) == (False, code)
+    assert words in found["says"]
+
+
+async def test_a_revoked_and_an_expired_key_are_told(bench: Bench) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        await client.post("/api/v1/keys/app/revoke")
+        await made_key(client, "short", team="sales", expires_at="2027-01-15T08:00:10Z")
+        before = await _explained(client, "short", "local/a")
+        bench.clock.pass_seconds(11)
+        codes = [(await _explained(client, key, "local/a"))["code"] for key in ("app", "short")]
+    assert before["allowed"]
+    assert codes == ["revoked_key", "expired_key"]
+
+
+async def test_a_team_admin_learns_of_his_own_keys_only(bench: Bench) -> None:
+    async with bench.serving() as app, caller(app, bench.administrator) as owner:
+        await applied(owner, DOCUMENT)
+        await made_key(owner, "theirs", team="sales")
+        lead = await made_key(owner, "lead", team="research", role="team-admin")
+        async with caller(app, lead) as client:
+            assert (await _explained(client, "app", "local/s1"))["allowed"]
+            other = await client.post("/api/v1/explain", json={"key": "theirs", "model": "local/a"})
+    assert (other.status_code, other.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"key": "nobody", "model": "m"}, 404),
+        ({"key": "app"}, 400),
+        ({"key": "app", "model": "m", "surface": "openai.chta"}, 400),
+        ({"key": "app", "model": "m", "modle": "x"}, 400),
+    ],
+)
+async def test_a_question_that_is_none_is_refused(bench: Bench, body: dict[str, str], status: int) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        assert (await client.post("/api/v1/explain", json=body)).status_code == status
