@@ -350,3 +350,37 @@ async def test_nothing_in_the_clear_is_written(tmp_path: Path, provider: Provide
         assert secret not in str(file.relative_to(tmp_path)).encode()
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
+
+
+@in_a_loop
+async def test_a_worker_that_starts_removes_what_is_past(tmp_path: Path, provider: Provider) -> None:
+    clock = SetClock()
+    await send(a_worker(tmp_path, clock), a_call(b"past"), provider.answers)
+    clock.time_ns += DAY_NS
+    await send(a_worker(tmp_path, clock), a_call(b"young"), provider.answers)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        tidying = group.create_task(a_worker(tmp_path, clock).keep_tidy())
+        while len(files_in(tmp_path)) > 1:
+            await asyncio.sleep(0.01)
+        tidying.cancel()
+    again = await send(a_worker(tmp_path, clock), a_call(b"young"), provider.answers)
+    assert "x-turnpike-replayed" in again.reply.headers
+
+
+@in_a_loop
+async def test_what_cannot_be_swept_does_not_end_the_sweeping(tmp_path: Path, provider: Provider) -> None:
+    clock = SetClock()
+    worker = a_worker(tmp_path, clock)
+    await send(worker, a_call(), provider.answers)
+    for shard in ("00", "7f"):
+        place = tmp_path / shard
+        if not place.exists():
+            place.write_text("a file where a folder should be")
+    clock.time_ns += DAY_NS
+    (kept,) = (path for path in files_in(tmp_path) if path.parent != tmp_path)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        tidying = group.create_task(worker.keep_tidy())
+        while kept.exists():
+            await asyncio.sleep(0.01)
+        tidying.cancel()
+    assert not kept.exists()
