@@ -16,7 +16,9 @@ from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.headers import NOT_UPSTREAM
+from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
+from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.identities import KEY_PURPOSE, Identities
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.pipeline import Plan, Road, carry
@@ -188,7 +190,7 @@ class Stage:
             gate=self.gate,
             dispatcher=Dispatcher(clock),
             kept=self._kept,
-            keys=IdempotencyKeys(folder / "idempotency", OpenSeal(), clock),
+            keys=IdempotencyKeys(Folder(folder / "idempotency", OpenSeal(), clock), OpenSeal(), Memory()),
             metrics=self.outcomes,
             clock=clock,
             next_call_id=lambda: CALL_ID,
@@ -229,6 +231,7 @@ class Stage:
             region=None,
             channel=self.channels[name],
             paths={surface: path.encode() for surface, path in kind.paths.items()},
+            models_head=b"",
             fixed_heads=(b"host: provider\r\nauthorization: Bearer sk\r\n",),
             dropped_names=NOT_UPSTREAM,
             limits=TimeLimits(),

@@ -82,6 +82,11 @@ class Exchange:
 Part = Callable[[Exchange], None]
 
 
+def not_found(exchange: Exchange) -> None:
+    """What a provider says to a request that is no case."""
+    exchange.answer(404, b'{"error":{"message":"There is nothing here."}}')
+
+
 class Upstream:
     """Listens on a free port; each connection is served by a thread of its own."""
 
@@ -126,7 +131,7 @@ class Upstream:
         self.received[case].append(request)
         exchange = Exchange(request, connection)
         try:
-            self._parts[case](exchange)
+            self._parts.get(case, not_found)(exchange)
         except OSError:
             return False
         except BaseException as failure:
