@@ -139,6 +139,39 @@ def test_everything_starts_once_the_database_is_there(
             wait_until(lambda: opens(up.url("gateway"), KEY), "the gateway serves")
 
 
+def test_with_the_database_away_the_gateway_serves_and_control_comes_back_by_itself(
+    tmp_path: Path, postgres_url: str, store_url: str
+) -> None:
+    (tmp_path / "turnpike.yaml").write_text(json.dumps(DOCUMENT))
+    environ = environ_of(tmp_path / "home", store_url)
+    with Process(["up"], environ, tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+        gateway, control = up.url("gateway"), up.url("control")
+        with database_away(postgres_url):
+            wait_until(lambda: status_of(f"{control}/readyz") == 503, "control says that it has no store")
+            done = run_command(["keys", "list"], {**environ, "TURNPIKE_CONTROL_URL": control}, tmp_path)
+            assert done.returncode == 1
+            assert "store_unavailable" in done.stderr
+            assert opens(gateway, KEY)
+        wait_until(lambda: status_of(f"{control}/readyz") == 200, "control has its store again")
+        revoke = ["keys", "revoke", "research-app"]
+        assert run_command(revoke, {**environ, "TURNPIKE_CONTROL_URL": control}, tmp_path).returncode == 0
+        wait_until(lambda: not opens(gateway, KEY), "the change is published", PUBLISHED_WITHIN_SECONDS)
+        assert not up.has_ended
+
+
+@contextlib.contextmanager
+def database_away(postgres_url: str) -> Iterator[None]:
+    """Nobody can connect to the test's database, and who was connected is not any more."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE shared_store ALLOW_CONNECTIONS false")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shared_store'"
+        )
+        yield
+        connection.execute("ALTER DATABASE shared_store ALLOW_CONNECTIONS true")
+
+
 def test_the_doctor_names_a_store_that_cannot_be_reached_and_not_its_password(tmp_path: Path) -> None:
     url = "postgresql://turnpike:canary-password@127.0.0.1:1/turnpike"
     done = run_command(
