@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Final
 
 from turnpike.domain.errors import (
     ModelNotAllowed,
@@ -18,6 +19,9 @@ from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.identities import Holder
 
+NAME_MAX_CHARACTERS: Final = 512
+"""A pattern takes any name of up to this length; none is compared, kept or echoed that is longer."""
+
 
 def authorize(holder: Holder, surface: Surface, model: str, catalogue: Catalogue) -> Grant:
     """Whether the caller may ask for `model` on `surface`.
@@ -30,6 +34,8 @@ def authorize(holder: Holder, surface: Surface, model: str, catalogue: Catalogue
         return known
     access = holder.key.access
     check_surface(access, surface)
+    if len(model) > NAME_MAX_CHARACTERS:
+        raise ModelNotFound(f"No model has a name of {len(model)} characters.")
     if not may_use(access, model):
         raise _not_allowed(access, model, catalogue)
     try:
