@@ -128,6 +128,6 @@ def _anthropic_model(serving: Serving, name: str) -> dict[str, Any]:
 
 
 def _limit(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text[:6]) <= PAGE_MAX:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= PAGE_MAX:
         raise InvalidRequest(f"limit takes a number from 1 to {PAGE_MAX}, not {text[:20]!r}.")
     return int(text)
