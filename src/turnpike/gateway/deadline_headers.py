@@ -13,6 +13,8 @@ from turnpike.ports.upstream import Patience
 TIMEOUT: Final = b"x-turnpike-timeout-ms"
 FIRST_TOKEN_TIMEOUT: Final = b"x-turnpike-first-token-timeout-ms"
 
+DIGITS_MAX: Final = 12
+
 
 class Wishes(msgspec.Struct, frozen=True, gc=False):
     """How long a caller is willing to wait, in seconds; None leaves it to the route."""
@@ -46,7 +48,7 @@ def read_wishes(headers: dict[bytes, bytes]) -> Wishes:
 def _seconds(name: bytes, value: bytes | None) -> float | None:
     if value is None:
         return None
-    if not value.isdigit() or not 1 <= int(value[:12]) <= 86_400_000:
+    if not value.isdigit() or len(value) > DIGITS_MAX or not 1 <= int(value) <= 86_400_000:
         raise InvalidRequest(
             f"{name.decode()} takes whole milliseconds from 1 to 86400000, not "
             f"{value[:40].decode('latin-1')!r}."
