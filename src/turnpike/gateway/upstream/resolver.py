@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -9,11 +10,18 @@ from typing import Final
 
 import aiodns
 import msgspec
+import pycares
 
 from turnpike.ports.upstream import Unreached
 
 TTL_MIN_SECONDS: Final = 1.0
 TTL_MAX_SECONDS: Final = 3600.0
+STALE_SECONDS: Final = 3600.0
+"""How long addresses are used after their time where nobody can say better (RFC 8767)."""
+
+NO_SERVER_TRIES: Final = 4
+NO_SERVER_PAUSE_SECONDS: Final = 0.05
+
 NAMES_MAX: Final = 4096
 
 
@@ -25,30 +33,60 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Resolver:
-    """Looks names up by c-ares (hosts file, then DNS). `now` is the event loop's clock."""
+    """Looks names up by c-ares (hosts file, then DNS), each by one question at a time.
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    `now` is the event loop's clock; `make_dns` makes what is asked, inside the running loop.
+    """
+
+    def __init__(
+        self, now: Callable[[], float], make_dns: Callable[[], aiodns.DNSResolver] = aiodns.DNSResolver
+    ) -> None:
         self._now = now
+        self._make_dns = make_dns
         self._known: dict[str, Found] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
         self._dns: aiodns.DNSResolver | None = None
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The addresses of `host`, which may be one itself. Raises Unreached where it has none."""
         if is_address(host):
             return (host,)
-        found = self._known.get(host)
-        if found is None or found.until <= self._now():
-            found = await self._look_up(host)
-            if len(self._known) >= NAMES_MAX:
-                self._known.clear()
-            self._known[host] = found
+        found = self._fresh(host) or await self._ask_once(host)
         return found.addresses
 
-    async def _look_up(self, host: str) -> Found:
-        if self._dns is None:
-            self._dns = aiodns.DNSResolver()
+    def _fresh(self, host: str) -> Found | None:
+        found = self._known.get(host)
+        return found if found is not None and found.until > self._now() else None
+
+    async def _ask_once(self, host: str) -> Found:
+        lock = self._asking.setdefault(host, asyncio.Lock())
         try:
-            result = await self._dns.getaddrinfo(host, type=socket.SOCK_STREAM)
+            async with lock:
+                found = self._fresh(host)
+                if found is None:
+                    found = await self._renew(host)
+                return found
+        finally:
+            if not lock.locked():
+                self._asking.pop(host, None)
+
+    async def _renew(self, host: str) -> Found:
+        """Ask anew; where nobody answers, what was known before holds a little longer."""
+        old = self._known.get(host)
+        try:
+            found = await self._look_up(host)
+        except Unreached:
+            if old is None or old.until + STALE_SECONDS < self._now():
+                raise
+            return old
+        if len(self._known) >= NAMES_MAX:
+            self._known.clear()
+        self._known[host] = found
+        return found
+
+    async def _look_up(self, host: str) -> Found:
+        try:
+            result = await self._ask(host)
         except aiodns.error.DNSError as fault:
             raise Unreached(f"The name {host} has no address: {fault.args[-1]}.") from fault
         addresses = tuple(_text(node.addr[0]) for node in result.nodes)
@@ -57,6 +95,20 @@ class Resolver:
         ttl = min((node.ttl for node in result.nodes), default=0)
         until = self._now() + min(max(ttl, TTL_MIN_SECONDS), TTL_MAX_SECONDS)
         return Found(addresses, until)
+
+
+    async def _ask(self, host: str) -> pycares.AddrInfoResult:
+        """Ask c-ares, again where it had no server: it reads its configuration beside the first question."""
+        if self._dns is None:
+            self._dns = self._make_dns()
+        for _ in range(NO_SERVER_TRIES):
+            try:
+                return await self._dns.getaddrinfo(host, type=socket.SOCK_STREAM)
+            except aiodns.error.DNSError as fault:
+                if fault.args[0] != aiodns.error.ARES_ECONNREFUSED:
+                    raise
+            await asyncio.sleep(NO_SERVER_PAUSE_SECONDS)
+        return await self._dns.getaddrinfo(host, type=socket.SOCK_STREAM)
 
 
 def is_address(host: str) -> bool:
