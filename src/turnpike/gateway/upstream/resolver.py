@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import aiodns
@@ -19,10 +19,10 @@ TTL_MAX_SECONDS: Final = 3600.0
 STALE_SECONDS: Final = 3600.0
 """How long addresses are used after their time where nobody can say better (RFC 8767)."""
 
-NO_SERVER_TRIES: Final = 4
-NO_SERVER_PAUSE_SECONDS: Final = 0.05
-
 NAMES_MAX: Final = 4096
+
+
+Ask = Callable[[str], Awaitable[pycares.AddrInfoResult]]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -32,20 +32,27 @@ class Found(msgspec.Struct, frozen=True):
     until: float
 
 
+class CAres:
+    """The hosts file, then DNS, by c-ares, which does not block."""
+
+    def __init__(self) -> None:
+        self._dns: aiodns.DNSResolver | None = None
+
+    async def ask(self, host: str) -> pycares.AddrInfoResult:
+        """The addresses of a name and their times. Raises aiodns.error.DNSError."""
+        if self._dns is None:
+            self._dns = aiodns.DNSResolver()
+        return await self._dns.getaddrinfo(host, type=socket.SOCK_STREAM)
+
+
 class Resolver:
-    """Looks names up by c-ares (hosts file, then DNS), each by one question at a time.
+    """Looks names up, each by one question at a time. `now` is the event loop's clock."""
 
-    `now` is the event loop's clock; `make_dns` makes what is asked, inside the running loop.
-    """
-
-    def __init__(
-        self, now: Callable[[], float], make_dns: Callable[[], aiodns.DNSResolver] = aiodns.DNSResolver
-    ) -> None:
+    def __init__(self, now: Callable[[], float], ask: Ask | None = None) -> None:
         self._now = now
-        self._make_dns = make_dns
+        self._ask = ask or CAres().ask
         self._known: dict[str, Found] = {}
         self._asking: dict[str, asyncio.Lock] = {}
-        self._dns: aiodns.DNSResolver | None = None
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The addresses of `host`, which may be one itself. Raises Unreached where it has none."""
@@ -95,20 +102,6 @@ class Resolver:
         ttl = min((node.ttl for node in result.nodes), default=0)
         until = self._now() + min(max(ttl, TTL_MIN_SECONDS), TTL_MAX_SECONDS)
         return Found(addresses, until)
-
-
-    async def _ask(self, host: str) -> pycares.AddrInfoResult:
-        """Ask c-ares, again where it had no server: it reads its configuration beside the first question."""
-        if self._dns is None:
-            self._dns = self._make_dns()
-        for _ in range(NO_SERVER_TRIES):
-            try:
-                return await self._dns.getaddrinfo(host, type=socket.SOCK_STREAM)
-            except aiodns.error.DNSError as fault:
-                if fault.args[0] != aiodns.error.ARES_ECONNREFUSED:
-                    raise
-            await asyncio.sleep(NO_SERVER_PAUSE_SECONDS)
-        return await self._dns.getaddrinfo(host, type=socket.SOCK_STREAM)
 
 
 def is_address(host: str) -> bool:
