@@ -277,6 +277,27 @@ def test_a_kept_response_is_touched_by_its_owner_alone(road: Road) -> None:
     assert len(road.received(case)) == 3
 
 
+def test_a_service_reaches_a_kept_response_only_for_the_user_who_had_it_made(road: Road) -> None:
+    body = b'{"id":"resp_of_alice","object":"response","output":[]}'
+    case = road.case(lambda e: e.answer(200, body))
+    asked = {"model": "gpt", "input": "x"}
+    road.post("/v1/responses", asked, case, key=SERVICE, x_turnpike_user="alice@example.com")
+    for_alice, for_bob = (
+        road.get("/v1/responses/resp_of_alice", case, key=SERVICE, x_turnpike_user=f"{name}@example.com")
+        for name in ("alice", "bob")
+    )
+    assert for_alice.content == body
+    assert code_of(for_bob) == "not_found"
+
+
+def test_a_kept_response_is_read_without_the_tags_that_making_it_required(road: Road) -> None:
+    body = b'{"id":"resp_tagged","object":"response","output":[]}'
+    case = road.case(lambda e: e.answer(200, body))
+    asked = {"model": "gpt", "input": "x"}
+    road.post("/v1/responses", asked, case, key=TAGGED, x_turnpike_tags="app=x")
+    assert road.get("/v1/responses/resp_tagged", case, key=TAGGED).content == body
+
+
 def test_anthropics_models_come_by_its_header(road: Road) -> None:
     with road.anthropic(key=NARROW) as claude:
         page = claude.models.list(limit=1)

@@ -59,7 +59,8 @@ def document(plain: Upstream, tunnels: Upstream, refusing: Upstream, authority: 
     behind = {
         "plain": {"base_url": "http://provider.invalid/v1", "proxy": with_credential(plain)},
         "tunnel": {"base_url": "https://localhost:1/v1", "proxy": with_credential(tunnels)},
-        "refused": {"base_url": "https://localhost:1/v1", "proxy": refusing.url},
+        "refused": {"base_url": "https://localhost:1/v1", "proxy": with_credential(refusing)},
+        "nowhere": {"base_url": "https://localhost:1/v1", "proxy": f"http://{PROXY_CREDENTIAL}@127.0.0.1:1"},
     }
     common = {
         "kind": "openai-compatible",
@@ -106,10 +107,14 @@ def test_a_tunnel_is_kept_between_calls(road: Road, proxies: Proxies) -> None:
 
 
 @pytest.mark.usefixtures("proxies")
-def test_a_proxy_that_refuses_is_told_with_its_words(road: Road) -> None:
-    answer = road.chat(CASE, "refused/m")
+@pytest.mark.parametrize(("provider", "words"), [("refused", "407"), ("nowhere", "refused")])
+def test_a_proxy_that_refuses_or_is_not_there_is_told_without_its_credential(
+    road: Road, provider: str, words: str
+) -> None:
+    answer = road.chat(CASE, f"{provider}/m")
     assert told(answer) == (502, "upstream_failed")
-    assert "407" in answer.json()["error"]["message"]
+    assert words in answer.json()["error"]["message"]
+    assert "canary" not in answer.text
 
 
 @pytest.mark.usefixtures("proxies")

@@ -199,7 +199,7 @@ def test_openais_retries_meet_a_provider_that_recovers(gpt: Sdk) -> None:
     patient = gpt.with_options(max_retries=2)
     raw = patient.chat.completions.with_raw_response.create(model=GPT, messages=ASKS, extra_headers=wish)
     assert raw.retries_taken == 2
-    assert raw.headers["x-turnpike-sim"] == "simulated"
+    assert raw.headers["x-sim"] == "simulated"
 
 
 def test_a_provider_that_hangs_meets_the_sdks_time_limit(gpt: Sdk) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
+from turnpike.adapters.system.clock import SystemClock
 from turnpike.bootstrap.access import control_client
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.cli.failure import Failure
@@ -126,10 +128,14 @@ def _row(key: dict[str, Any]) -> tuple[str, ...]:
     owner = next(
         (f"{kind} {key[kind]}" for kind in ("team", "project", "user", "role") if key.get(kind)), "-"
     )
-    models = ", ".join(key.get("models") or ()) or "-"
+    models = ", ".join(key["models"]) if key.get("models") else "as its owner"
     return key["name"], owner, models, key.get("expires_at") or "never", _state(key)
 
 
 def _state(key: dict[str, Any]) -> str:
-    revoked = key.get("revoked") or key["meta"].get("revoked_at")
-    return "revoked" if revoked else "active"
+    if key.get("revoked") or key["meta"].get("revoked_at"):
+        return "revoked"
+    expires_at = key.get("expires_at")
+    if expires_at and datetime.fromisoformat(expires_at).timestamp() * 1e9 <= SystemClock().now_ns():
+        return "expired"
+    return "active"

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from turnpike.domain.errors import NotFound, UnsupportedMediaType, UpstreamUnavailable
+from turnpike.domain.principal import Principal
 from turnpike.domain.snapshot import Model, Target
 from turnpike.domain.surface import OPENAI_RESPONSES
 from turnpike.gateway.authorize import act_for, authorize, check_surface
@@ -21,7 +22,8 @@ from turnpike.gateway.progress import Progress
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.reply_head import upstream_suffix
 from turnpike.gateway.surfaces import KeptRequest
-from turnpike.gateway.tagging import tags_of
+from turnpike.gateway.tagging import given_tags, tags_of
+from turnpike.ports.http import Request
 
 JSON: Final = b"application/json"
 USER: Final = b"x-turnpike-user"
@@ -41,8 +43,7 @@ async def plan_call(
     """A call whose body names a model. Raises whatever speaks against it."""
     request = call.request
     _check_content_type(request.headers.get(b"content-type", JSON))
-    user = request.headers.get(USER)
-    call.principal = act_for(holder, user.decode("utf-8", "replace") if user else None)
+    call.principal = _principal_of(request, holder)
     body = call.speech.read_call(request.body)
     call.model = body.model
     call.stream = body.stream
@@ -69,11 +70,12 @@ async def plan_kept(
 ) -> Planned:
     """A request about a response that a provider keeps: it goes where the response was made.
 
-    Raises NotFound where the caller's team has none by this id.
+    Raises NotFound where the caller's team has none by this id. Tags are not required of it: what the
+    response cost is attributed already.
     """
     request = call.request
-    call.principal = holder.key.principal
-    call.tags = tags_of(request.headers, (), holder.key)
+    call.principal = _principal_of(request, holder)
+    call.tags = given_tags(request.headers, (), holder.key)
     check_surface(holder.key.access, OPENAI_RESPONSES)
     found = await asyncio.to_thread(kept.find, asked.response_id)
     if found is None or not may_touch(found, call.principal):
@@ -94,6 +96,11 @@ async def plan_kept(
         Grant(OPENAI_RESPONSES, found.model, Route(model, (way,))),
         Outgoing(request.method.encode(), suffix, request.body, stream=call.stream),
     )
+
+
+def _principal_of(request: Request, holder: Holder) -> Principal:
+    user = request.headers.get(USER)
+    return act_for(holder, user.decode("utf-8", "replace") if user else None)
 
 
 def _check_content_type(content_type: bytes) -> None:

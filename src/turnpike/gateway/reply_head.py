@@ -13,6 +13,7 @@ from turnpike.ports.http import Request
 
 JSON_LINE: Final = b"content-type: application/json\r\n"
 DEBUG: Final = b"x-turnpike-debug"
+TIMING: Final = b"timing"
 RETRY_SECONDS: Final = 1.0
 """What a caller is told to wait where nothing better is known."""
 
@@ -38,7 +39,7 @@ def answer_head(call: Progress, dispatched: Dispatched) -> bytes:
     )
     if b"content-type" not in headers:
         lines += JSON_LINE
-    if DEBUG in call.request.headers:
+    if call.request.headers.get(DEBUG) == TIMING:
         lines += _timing_line(call)
     return lines
 
@@ -83,7 +84,7 @@ def _timing_line(call: Progress) -> bytes:
     received, dispatched = call.request.received_ns, call.dispatched_ns
     if dispatched is None:
         return b""
-    line = b"server-timing: pre;dur=%.3f" % ((dispatched - received) / 1e6)
+    line = b"server-timing: auth;dur=%.3f" % ((dispatched - received) / 1e6)
     if call.upstream_ended_ns is not None:
         line += b", upstream;dur=%.3f" % ((call.upstream_ended_ns - dispatched) / 1e6)
     return line + b"\r\n"

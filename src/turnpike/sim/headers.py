@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnpike.sim.seeded import Source
 
-MARK = ("x-turnpike-sim", "simulated")
+MARK = ("x-sim", "simulated")
 JSON = ("content-type", "application/json")
 EVENTS = ("content-type", "text/event-stream; charset=utf-8")
 

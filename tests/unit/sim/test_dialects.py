@@ -24,7 +24,7 @@ def test_every_answer_says_that_it_is_simulated() -> None:
         stage.call("/v1/nowhere"),
         stage.call("/sim/ledger", method="GET"),
     ]
-    assert {answer.headers["x-turnpike-sim"] for answer in answers} == {"simulated"}
+    assert {answer.headers["x-sim"] for answer in answers} == {"simulated"}
     assert "simulated" in stage.chat().json["choices"][0]["message"]["content"]
     assert stage.chat().json["system_fingerprint"] == "fp_turnpike_sim"
     assert stage.message().json["id"].startswith("msg_01Sim")
