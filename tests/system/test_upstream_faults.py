@@ -93,6 +93,31 @@ def test_an_answer_that_is_too_large_is_refused(road: Road) -> None:
     assert "is over" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "endless", [b"x-late: " + b"a" * 100_000, b"x-late: 1\r\n" * 10_000, b"5;" + b"a" * 100_000]
+)
+def test_what_is_not_body_and_never_ends_is_refused(road: Road, endless: bytes) -> None:
+    ended: list[bool] = []
+
+    def part(exchange: Exchange) -> None:
+        exchange.send(
+            head(200, {"content-type": "application/json", "transfer-encoding": "chunked"}), chunk(ANSWER)
+        )
+        last = b"" if endless.startswith(b"5") else b"0\r\n"
+        try:
+            exchange.send(last, endless)
+            for _ in range(200):
+                exchange.send(
+                    endless.removeprefix(b"x-late: ").removeprefix(b"5;") if b"a" in endless[8:] else endless
+                )
+        except OSError:
+            ended.append(True)
+
+    answer = road.chat(road.case(part))
+    assert told(answer) == (502, "upstream_invalid")
+    assert ended
+
+
 # The gateway's own account at the provider
 
 

@@ -23,6 +23,11 @@ from turnpike.gateway.deadlines import NEVER, Deadlines, Limited
 from turnpike.ports.upstream import Patience, Unreached
 
 HEAD_MAX_BYTES: Final = 262_144
+"""What an answer may have besides its body: head, trailer, and what its chunks weigh too much."""
+
+CHUNK_LINE_BYTES: Final = 64
+"""What goes with each piece of a body without being counted: a chunk's size and its line ends."""
+
 PENDING_HIGH_BYTES: Final = 262_144
 """Unread answer bytes above which reading from the provider pauses."""
 
@@ -229,17 +234,20 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             self._fail(UpstreamInvalid("The provider sent more than the answer."))
             self.cut()
             return
+        pieces, pending_bytes = len(self._pending), self._pending_bytes
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
             self._fail(UpstreamInvalid(f"The provider's answer is not HTTP/1.1: {fault}."))
             self.cut()
             return
+        body_bytes = self._pending_bytes - pending_bytes + CHUNK_LINE_BYTES * (len(self._pending) - pieces)
+        self._head_bytes = max(0, self._head_bytes + len(data) - body_bytes)
+        if self._head_bytes > HEAD_MAX_BYTES:
+            self._fail(UpstreamInvalid("The head or trailer of the provider's answer is too large."))
+            self.cut()
+            return
         if not self._headers_complete:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MAX_BYTES:
-                self._fail(UpstreamInvalid("The head of the provider's answer is too large."))
-                self.cut()
             return
         idle_at = self._pool.now() + self._idle_seconds
         self._pool.deadlines.limit(self, min(idle_at, self._total_at))
