@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from hypothesis import given
@@ -110,3 +111,14 @@ def test_an_event_that_is_no_json_is_passed_on_or_an_upstream_fault_and_nothing_
     with contextlib.suppress(UpstreamInvalid):
         assert stream.feed(event) == event
     assert (stream.ended, stream.failed) == (False, False)
+
+
+@pytest.mark.parametrize("line", [b"data: a\n", b"data: a\r", b"data: a\r\n"])
+def test_a_long_event_that_comes_line_by_line_is_read_once(line: bytes) -> None:
+    splitter = EventSplitter()
+    began = time.process_time()
+    splitter.split(b"data: " + b"a" * 16_000_000 + line)
+    for _ in range(2_000):
+        assert splitter.split(line) == []
+    assert time.process_time() - began < 1
+    assert len(splitter.split(b": a\n\n")) == 1

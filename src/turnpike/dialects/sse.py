@@ -15,21 +15,27 @@ EVENT_MAX_BYTES: Final = 33_554_432
 """One event, held back until it is whole."""
 
 _BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_TAIL_BYTES: Final = 3
+"""What may have come of a blank line that is not whole: it has up to four bytes."""
+
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 
 class EventSplitter:
     """Cuts a stream into events, in pieces of any size; each keeps its bytes, blank line and all."""
 
-    __slots__ = ("_rest", "_rest_bytes")
+    __slots__ = ("_rest", "_rest_bytes", "_tail")
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
+        self._tail = b""
 
     def split(self, data: bytes) -> list[bytes]:
         """The events that `data` completes. Raises UpstreamInvalid where one grows too large."""
-        if b"\n" not in data and b"\r" not in data and not self._ends_in_cr():
+        # A long event that comes line by line would else be read anew with each of them.
+        end = self._tail + data if self._tail else data
+        if b"\n\n" not in end and (b"\r" not in end or _BLANK_LINE.search(end) is None):
             self._keep(data)
             return []
         if self._rest:
@@ -45,11 +51,8 @@ class EventSplitter:
         rest = b"".join(self._rest)
         self._rest = []
         self._rest_bytes = 0
+        self._tail = b""
         return rest
-
-    def _ends_in_cr(self) -> bool:
-        """Whether what follows decides if an event has ended."""
-        return bool(self._rest) and self._rest[-1].endswith(b"\r")
 
     def _split_any(self, data: bytes) -> list[bytes]:
         events, start = [], 0
@@ -64,6 +67,7 @@ class EventSplitter:
             return
         self._rest.append(rest)
         self._rest_bytes += len(rest)
+        self._tail = (self._tail + rest[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         if self._rest_bytes > EVENT_MAX_BYTES:
             raise UpstreamInvalid(f"An event of the stream is over {EVENT_MAX_BYTES} bytes.")
 
