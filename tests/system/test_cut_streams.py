@@ -238,6 +238,32 @@ def test_a_terminator_ends_the_stream_at_once_whatever_the_provider_does_then(
     assert time.monotonic() - began < 2
 
 
+ERRORS = {
+    "chat": b'data: {"error":{"message":"overloaded"}}\n\n',
+    "responses": b'event: error\ndata: {"type":"error","code":"overloaded","message":"overloaded","param":null}\n\n',
+    "messages": b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"overloaded"}}\n\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [TERMINATORS, ERRORS], ids=["terminator", "error"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_provider_that_goes_on_after_the_last_event_is_cut_off(
+    road: Road, dialect: str, last: dict[str, bytes]
+) -> None:
+    def part(exchange: Exchange) -> None:
+        exchange.stream(*EVENTS[dialect], last[dialect])
+        for _ in range(100):
+            if exchange.left(0.05):
+                return
+            exchange.send(chunk(b": more\n\n"))
+
+    began = time.monotonic()
+    body = BODIES[dialect] | {"model": BODIES[dialect]["model"].removeprefix("silent-")}
+    answer = road.post(PATHS[dialect], body, road.case(part))
+    assert answer.content.startswith(b"".join(EVENTS[dialect]) + last[dialect])
+    assert time.monotonic() - began < 2
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("ending", [until_closed, with_length])
 def test_a_terminated_stream_is_whole_however_http_ends_it(

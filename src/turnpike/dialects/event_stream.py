@@ -94,7 +94,12 @@ class EventStream:
             return b""
         with contextlib.suppress(UpstreamInvalid):
             self._read(event)
-        return event if self.ended or self.failed else b""
+        return event if self.is_over else b""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last event has come: the terminator, or the provider's own error."""
+        return self.ended or self.failed
 
     @property
     def facts(self) -> AnswerFacts:

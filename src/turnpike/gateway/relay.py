@@ -68,12 +68,12 @@ class Relay:
             data = await self._piece()
             if not data:
                 return self._last()
-            had_content = stream.has_content
+            had_content, was_over = stream.has_content, stream.is_over
             events = stream.feed(data)
             if stream.has_content and not had_content:
                 self._progress.first_content_ns = self._clock.monotonic_ns()
                 self._answer.expire_by(self.dispatched.patience.total_at)
-            if stream.ended:
+            if stream.is_over and not was_over:
                 self._answer.expire_in(AFTER_END_SECONDS)
             if events:
                 return events
@@ -82,7 +82,7 @@ class Relay:
         try:
             return await self._answer.piece()
         except TurnpikeError:
-            if self.stream.ended or self.stream.failed:
+            if self.stream.is_over:
                 return b""
             raise
 
@@ -90,6 +90,6 @@ class Relay:
         last = self.stream.finish()
         if self.stream.is_empty:
             raise UpstreamInvalid("The provider's stream was empty.")
-        if not (self.stream.ended or self.stream.failed):
+        if not self.stream.is_over:
             raise UpstreamInterrupted("The provider's stream stopped before its end.")
         return last
