@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
+import stat
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -67,7 +70,15 @@ def tls_context(tls: Tls | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls is not None and tls.ca_file is not None:
-        context.load_verify_locations(tls.ca_file)
+        context.load_verify_locations(_plain_file(tls.ca_file))
     if tls is not None and tls.client_certificate is not None:
-        context.load_cert_chain(tls.client_certificate)
+        context.load_cert_chain(_plain_file(tls.client_certificate))
     return context
+
+
+def _plain_file(path: str) -> str:
+    """The path, where reading it waits for nobody: a pipe or a device would stop the worker."""
+    mode = Path(path).stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return path
