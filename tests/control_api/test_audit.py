@@ -96,3 +96,10 @@ async def test_history_that_was_written_anew_shows(bench: Bench, how: str) -> No
         verdict = (await client.get("/api/v1/audit/verify")).json()
     assert not verdict["intact"]
     assert verdict["fault"]
+
+
+@pytest.mark.parametrize("after", ["9223372036854775808", "9" * 40, "-1"])
+async def test_a_page_behind_every_serial_number_that_can_be_is_refused(bench: Bench, after: str) -> None:
+    async with bench.client() as client:
+        answer = await client.get(f"/api/v1/audit?after={after}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")

@@ -18,6 +18,7 @@ from turnpike.ports.store import SNAPSHOTS_KEPT, EventQuery
 
 PAGE_EVENTS = 100
 PAGE_EVENTS_MAX = 1000
+SERIAL_MAX = 2**63 - 1
 
 router = APIRouter(prefix="/api/v1", tags=["status"])
 
@@ -70,7 +71,9 @@ def list_events(
     request: Request,
     road: Way,
     limit: Annotated[int, Query(ge=1, le=PAGE_EVENTS_MAX)] = PAGE_EVENTS,
-    after: Annotated[int | None, Query(description="Go on after this serial number.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=SERIAL_MAX, description="Go on after this serial number.")
+    ] = None,
 ) -> Response:
     """Changes of configuration, newest first (`?order=oldest` turns it round).
 
