@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from turnpike.supervisor.role import Role
 from turnpike.supervisor.supervise import Supervision, supervise
@@ -202,3 +203,26 @@ def test_a_role_whose_supervisor_is_killed_ends_by_itself() -> None:
         role.stdout.readline()
         role.stdin.close()
         assert role.wait(BOUND_SECONDS) == -signal.SIGTERM
+
+
+def test_a_role_that_the_machine_would_not_start_is_tried_again_and_the_others_serve_on(
+    tmp_path: Path,
+) -> None:
+    watcher = Watcher()
+    program = tmp_path / "worker"
+    late = Role("gateway-0", (str(program),), dict(os.environ))
+    plan = a_plan(watcher, a_role("control", WELL), late, a_role("gateway-1", WELL))
+
+    async def story() -> None:
+        await until(lambda: "gateway-1" in watcher.pids)
+        program.write_text(f"#!{sys.executable} -S\n{WELL}")
+        program.chmod(0o700)
+        await until(lambda: watcher.is_up)
+        stop()
+
+    assert run(plan, story) == 0
+    assert {name: len(pids) for name, pids in watcher.pids.items()} == {
+        "control": 1,
+        "gateway-0": 1,
+        "gateway-1": 1,
+    }

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+_log = structlog.get_logger()
 
 
 class StandardStreams:
@@ -13,16 +19,25 @@ class StandardStreams:
         self._folder = folder
 
     def say(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        _show(sys.stdout, text)
 
     def complain(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        _show(sys.stderr, text)
 
     def note_process(self, role: str, pid: int | None) -> None:
         file = self._folder / f"{role}.pid"
-        if pid is None:
-            file.unlink(missing_ok=True)
-        else:
-            file.write_text(f"{pid}\n")
+        try:
+            if pid is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.write_text(f"{pid}\n")
+        except OSError as fault:
+            # A full disk must not end the roles that serve.
+            _log.warning("process.not_noted", child=role, reason=fault.strerror)
+
+
+def _show(stream: TextIO, text: str) -> None:
+    """Show a line, unless whoever watched has left: that ends nothing here."""
+    with suppress(BrokenPipeError):
+        stream.write(text + "\n")
+        stream.flush()

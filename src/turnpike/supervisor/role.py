@@ -89,17 +89,13 @@ class SupervisedRole:
         """The process of the moment; None between two."""
         return None if self._process is None else self._process.pid
 
-    async def _run_once(self, arguments: tuple[str, ...]) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *self.role.command,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=self.role.environ,
-            limit=NOTICE_MAX_BYTES,
-            # Ctrl-C reaches the supervisor alone, which ends the roles in their order.
-            start_new_session=True,
-        )
+    async def _run_once(self, arguments: tuple[str, ...]) -> int | None:
+        """The exit status; None where the machine would not start the process, which may pass."""
+        try:
+            process = await self._start(arguments)
+        except OSError as fault:
+            _log.error("role.not_started", child=self.role.name, reason=fault.strerror or str(fault))
+            return None
         self._process = process
         if self._course.at_once():
             self.send(signal.SIGKILL)
@@ -113,6 +109,18 @@ class SupervisedRole:
         self._process = None
         self._terminal.note_process(self.role.name, None)
         return status
+
+    async def _start(self, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self.role.command,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=self.role.environ,
+            limit=NOTICE_MAX_BYTES,
+            # Ctrl-C reaches the supervisor alone, which ends the roles in their order.
+            start_new_session=True,
+        )
 
     async def _listen(self, stream: asyncio.StreamReader, pid: int) -> None:
         while line := await _line(stream):
@@ -139,7 +147,9 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
             continue
 
 
-def _how(status: int) -> str:
+def _how(status: int | None) -> str:
+    if status is None:
+        return "could not be started"
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
     return f"ended with status {status}"
