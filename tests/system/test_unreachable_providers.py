@@ -95,6 +95,12 @@ def test_no_retries_means_one_attempt(road: Road) -> None:
 
 
 @pytest.mark.usefixtures("unreachable")
+def test_no_try_begins_after_the_callers_deadline(road: Road) -> None:
+    answer = road.chat("", "refused/m", x_turnpike_timeout_ms="30")
+    assert (told(answer), answer.headers["x-turnpike-attempts"]) == ((502, "upstream_failed"), "1")
+
+
+@pytest.mark.usefixtures("unreachable")
 def test_the_next_target_answers_where_the_first_cannot_be_reached(road: Road) -> None:
     case = road.case(good)
     answer = road.chat(case, "elsewhere")

@@ -21,6 +21,7 @@ from turnpike.ports.upstream import Answer, Patience, Unreached
 
 RETRY_PAUSE_SECONDS: Final = 0.05
 """Before the first retry; doubled before each further one."""
+RETRY_PAUSE_MAX_SECONDS: Final = 2.0
 
 _turn = itertools.count()
 
@@ -57,7 +58,10 @@ class Dispatcher:
             body = outgoing.body_for(way.model)
             for tried in range(way.retries + 1):
                 if tried:
-                    await asyncio.sleep(RETRY_PAUSE_SECONDS * 2 ** (tried - 1))
+                    pause = min(RETRY_PAUSE_SECONDS * 2 ** (tried - 1), RETRY_PAUSE_MAX_SECONDS)
+                    if self._now() + pause >= patience.first_content_at:
+                        break
+                    await asyncio.sleep(pause)
                 started_ns = self._clock.monotonic_ns()
                 progress.reached = True
                 progress.tries += 1
@@ -75,8 +79,6 @@ class Dispatcher:
                 except asyncio.CancelledError:
                     self._note_failure(progress, way, started_ns, ClientClosed("The caller left."))
                     raise
-                if self._now() >= patience.total_at:
-                    break
         raise unreachable(unreached)
 
     def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:

@@ -34,25 +34,28 @@ class Dialler:
         """An open connection. Raises Unreached, which says what could not be reached and why."""
         try:
             async with asyncio.timeout(within_seconds):
-                return await self._dial_first(made)
+                return await self._dial_first(made, self._loop.time() + within_seconds)
         except TimeoutError as fault:
             raise Unreached(
                 f"{self._origin.authority} did not accept a connection within {within_seconds:g} s.",
                 timed_out=True,
             ) from fault
 
-    async def _dial_first(self, made: Made) -> UpstreamConnection:
+    async def _dial_first(self, made: Made, until: float) -> UpstreamConnection:
+        """Each address gets an equal part of the time that is left: one that is silent costs not all of it."""
         host, port = self._origin.host, self._origin.port
         if self._proxy is not None:
             host, port = self._proxy.host, self._proxy.port
         fault: OSError | None = None
-        for address in await self._resolver.addresses(host):
+        addresses = await self._resolver.addresses(host)
+        for tried, address in enumerate(addresses):
             try:
-                return await self._dial_address(made, address, port)
-            except TimeoutError:
-                raise
+                async with asyncio.timeout((until - self._loop.time()) / (len(addresses) - tried)):
+                    return await self._dial_address(made, address, port)
             except OSError as refused:
                 fault = refused
+        if isinstance(fault, TimeoutError):
+            raise fault
         raise Unreached(f"{self._origin.authority} cannot be reached: {_reason(fault)}.") from fault
 
     async def _dial_address(self, made: Made, address: str, port: int) -> UpstreamConnection:

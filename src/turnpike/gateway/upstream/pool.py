@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from turnpike.domain.errors import UpstreamFailed
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.upstream.connection import UpstreamConnection
 from turnpike.gateway.upstream.dial import Dialler
@@ -66,14 +65,15 @@ class Pool:
     async def _dial(self, patience: Patience) -> UpstreamConnection:
         if len(self._open) >= CONNECTIONS_MAX:
             raise Unreached(f"{CONNECTIONS_MAX} connections to this provider are open already.")
-        within = min(patience.connect_seconds, patience.total_at - self.now())
+        within = min(patience.connect_seconds, patience.first_content_at - self.now())
         if within <= 0:
             raise Unreached("The call's time limit has passed.", timed_out=True)
         connection = await self._dialler.dial(lambda: UpstreamConnection(self), within)
         if connection.is_usable:
             self._open.add(connection)
             return connection
-        raise UpstreamFailed("The provider closed the connection at once.")
+        connection.cut()
+        raise Unreached("The provider closed the connection at once.")
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """A connection is free again."""
