@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from turnpike.domain.errors import ExpiredKey, InvalidKey, MissingKey, RevokedKey
 from turnpike.domain.key import is_mistyped
@@ -16,6 +16,8 @@ from turnpike.ports.sealing import Seal
 KEY_PURPOSE: Final = "key"
 KEY_HEADERS: Final = (b"x-api-key", b"api-key", b"x-goog-api-key")
 KEY_MAX_BYTES: Final = 4096
+QUERY_KEY: Final = b"key="
+"""Written so and not otherwise: what is read as a key here is what is kept from going upstream."""
 BEARER: Final = b"bearer "
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -75,10 +77,18 @@ def presented_key(request: Request) -> bytes | None:
         key = headers.get(name)
         if key:
             return key
-    if b"key=" in request.query:
-        for name_text, value in parse_qsl(request.query.decode("latin-1")):
-            if name_text == "key":
-                return value.encode("latin-1", "replace")
+    return _key_in(request.query) if QUERY_KEY in request.query else None
+
+
+def without_key(query: bytes) -> bytes:
+    """The query as it may go upstream: every pair by which `presented_key` could know a key is left out."""
+    return b"&".join(pair for pair in query.split(b"&") if not pair.startswith(QUERY_KEY))
+
+
+def _key_in(query: bytes) -> bytes | None:
+    for pair in query.split(b"&"):
+        if pair.startswith(QUERY_KEY) and len(pair) > len(QUERY_KEY):
+            return unquote_to_bytes(pair[len(QUERY_KEY) :])
     return None
 
 

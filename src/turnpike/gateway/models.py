@@ -18,6 +18,7 @@ from turnpike.gateway.uplink import Uplink
 
 PAGE_MAX: Final = 1000
 PAGE: Final = 20
+LIMIT_DIGITS_MAX: Final = 6
 LISTED_MAX: Final = 10_000
 OWNER: Final = "turnpike"
 
@@ -128,6 +129,7 @@ def _anthropic_model(serving: Serving, name: str) -> dict[str, Any]:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= PAGE_MAX:
+    is_number = text.isascii() and text.isdigit() and len(text) <= LIMIT_DIGITS_MAX
+    if not is_number or not 1 <= int(text) <= PAGE_MAX:
         raise InvalidRequest(f"limit takes a number from 1 to {PAGE_MAX}, not {text[:20]!r}.")
     return int(text)

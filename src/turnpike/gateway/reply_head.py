@@ -8,6 +8,7 @@ from typing import Final
 from turnpike.domain.errors import MethodNotAllowed, TurnpikeError
 from turnpike.gateway.dispatch import Dispatched
 from turnpike.gateway.headers import back_lines
+from turnpike.gateway.identities import QUERY_KEY, without_key
 from turnpike.gateway.progress import Progress
 from turnpike.ports.http import Request
 
@@ -74,8 +75,8 @@ def upstream_suffix(request: Request, suffix: str) -> bytes:
     query = request.query
     if not query:
         return suffix.encode()
-    if b"key=" in query:
-        query = b"&".join(pair for pair in query.split(b"&") if not pair.startswith(b"key="))
+    if QUERY_KEY in query:
+        query = without_key(query)
     return suffix.encode() + (b"?" + query if query else b"")
 
 

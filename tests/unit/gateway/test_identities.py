@@ -12,6 +12,7 @@ from turnpike.domain.key import mint_key
 from turnpike.domain.principal import Principal
 from turnpike.domain.snapshot import Access, Key, Secret
 from turnpike.gateway.identities import Identities, presented_key
+from turnpike.gateway.reply_head import upstream_suffix
 from turnpike.ports.http import Request
 
 SECRET, OLD = b"a-key-of-twenty-and-more", b"the-one-before-rotation!"
@@ -64,11 +65,19 @@ def found(key: Key, request: Request, now_ns: int = 100) -> Key | type[TurnpikeE
         ({}, b"alt=sse&key=one%2Bx", b"one+x"),
         ({"api_key": ""}, b"key=one", b"one"),
         ({}, b"monkey=one", None),
+        ({}, b"key=&key=two", b"two"),
+        ({}, b"monkey=one&k%65y=two", None),
         ({}, b"", None),
     ],
 )
 def test_where_a_key_is_looked_for(headers: dict[str, str], query: bytes, key: bytes | None) -> None:
     assert presented_key(a_request(query=query, **headers)) == key
+
+
+@pytest.mark.parametrize("query", [b"alt=sse&key=one", b"key=one&alt=sse", b"key=&alt=sse&key=one"])
+def test_a_key_in_the_query_does_not_go_upstream(query: bytes) -> None:
+    request = a_request(query=query)
+    assert (presented_key(request), upstream_suffix(request, "/x")) == (b"one", b"/x?alt=sse")
 
 
 def test_a_known_key_is_found_and_an_unknown_one_refused() -> None:
