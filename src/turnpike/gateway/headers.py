@@ -61,7 +61,13 @@ NOT_BACK: Final = frozenset(
         b"content-encoding",
         b"date",
         b"server",
+        # what a provider lays down for its own host must not hold for the gateway's
         b"alt-svc",
+        b"strict-transport-security",
+        b"clear-site-data",
+        b"nel",
+        b"report-to",
+        b"reporting-endpoints",
         b"set-cookie",
         b"set-cookie2",
         b"www-authenticate",
@@ -72,6 +78,7 @@ NOT_BACK: Final = frozenset(
         b"access-control-expose-headers",
         b"access-control-allow-headers",
         b"access-control-allow-methods",
+        b"access-control-max-age",
     )
 )
 

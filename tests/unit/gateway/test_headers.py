@@ -32,6 +32,7 @@ def test_nothing_of_ours_of_the_hop_or_of_the_callers_identity_goes_upstream() -
 def test_nothing_forged_or_of_the_hop_comes_back() -> None:
     headers = {
         b"x-turnpike-cost": b"1", b"set-cookie": b"a=b", b"request-id": b"theirs", b"x-hop": b"1",
+        b"strict-transport-security": b"max-age=9; includeSubDomains", b"access-control-max-age": b"9",
         b"connection": b"x-hop", b"retry-after": b"999", b"anthropic-ratelimit": b"1",
     }  # fmt: skip
     assert back_lines(headers) == b"retry-after: 60\r\nanthropic-ratelimit: 1\r\n"
