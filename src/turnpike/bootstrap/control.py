@@ -27,8 +27,9 @@ from turnpike.bootstrap.role import run_role
 from turnpike.control.app import make_control
 from turnpike.control.app import run_control as run_control_app
 from turnpike.control.plane import Plane
+from turnpike.control.services.secrets import CREDENTIAL_PURPOSE
 from turnpike.domain.errors import StoreUnavailable
-from turnpike.domain.snapshot import Provider
+from turnpike.domain.snapshot import Provider, opened
 from turnpike.ports.sealing import Seal
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
@@ -80,13 +81,16 @@ async def _run(plane: Plane, seal: Seal, listener: socket.socket) -> None:
 
 
 def probe(provider: Provider, seal: Seal) -> Probed:
-    """Ask a provider for its models with its first credential, opened for this alone."""
+    """Ask a provider for its models on the way that calls take, its secrets opened for this alone."""
+
+    def opening(sealed: bytes) -> str:
+        return seal.open(sealed, CREDENTIAL_PURPOSE).decode()
+
     kind = PROVIDERS[provider.kind]
-    if not provider.credentials:
-        return probe_provider(provider, kind.models_path, kind.models_headers)
-    credential = seal.open(provider.credentials[0], "credential").decode()
-    headers = (*kind.models_headers, *kind.credentialed(credential))
-    return probe_provider(provider, kind.models_path, headers)
+    headers = kind.models_headers
+    if provider.credentials:
+        headers = (*headers, *kind.credentialed(opening(provider.credentials[0])))
+    return probe_provider(opened(provider, opening), kind.models_path, headers)
 
 
 def _start(plane: Plane, found: Configuration, announcer: Announcer, starting: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from turnpike.domain.principal import Principal
@@ -49,6 +51,13 @@ class Provider(msgspec.Struct, frozen=True):
     sealed_headers: tuple[tuple[str, bytes], ...] = ()
     sealed_proxy: bytes | None = None
     region: str | None = None
+
+
+def opened(provider: Provider, open_: Callable[[bytes], str]) -> Provider:
+    """The provider with its secret headers and its secret proxy among the plain ones: for use, never kept."""
+    secret = tuple((name, open_(sealed)) for name, sealed in provider.sealed_headers)
+    proxy = provider.proxy if provider.sealed_proxy is None else open_(provider.sealed_proxy)
+    return msgspec.structs.replace(provider, headers=(*provider.headers, *secret), proxy=proxy)
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from turnpike import __version__
 from turnpike.domain.provider import ProviderKind
-from turnpike.domain.snapshot import Provider, Snapshot, Tls
+from turnpike.domain.snapshot import Provider, Snapshot, Tls, opened
 from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.headers import NOT_UPSTREAM
@@ -57,10 +58,10 @@ class Provisioner:
         pools: dict[str, Pool] = {}
         try:
             for provider in snapshot.providers:
-                opened = self._opened(provider)
-                pool = _kept_pool(provider, current) or self._new_pool(opened)
+                plain = opened(provider, partial(self._open, provider))
+                pool = _kept_pool(provider, current) or self._new_pool(plain)
                 pools[provider.name] = pool
-                uplinks[provider.name] = self._uplink(opened, pool)
+                uplinks[provider.name] = self._uplink(plain, pool)
             catalogue = Catalogue(snapshot.models, uplinks)
         except KeyError as unknown:
             raise Unprovisionable(f"no provider {unknown} is among those published") from unknown
@@ -71,13 +72,6 @@ class Provisioner:
         for name, pool in old.pools.items():
             if new.pools.get(name) is not pool:
                 pool.close()
-
-    def _opened(self, provider: Provider) -> Provider:
-        """The provider with its secret headers and its secret proxy among the plain ones; never kept."""
-        secret = tuple((name, self._open(provider, sealed)) for name, sealed in provider.sealed_headers)
-        sealed_proxy = provider.sealed_proxy
-        proxy = provider.proxy if sealed_proxy is None else self._open(provider, sealed_proxy)
-        return msgspec.structs.replace(provider, headers=(*provider.headers, *secret), proxy=proxy)
 
     def _new_pool(self, provider: Provider) -> Pool:
         try:
@@ -118,11 +112,16 @@ class Provisioner:
 
     def _open(self, provider: Provider, sealed: bytes) -> str:
         try:
-            return self._seal.open(sealed, CREDENTIAL_PURPOSE).decode()
+            secret = self._seal.open(sealed, CREDENTIAL_PURPOSE).decode()
         except ValueError as fault:
             raise Unprovisionable(
                 f"provider {provider.name!r}: its secrets were sealed under another master key"
             ) from fault
+        if not (secret.isascii() and secret.isprintable()):
+            raise Unprovisionable(
+                f"provider {provider.name!r}: a secret of it holds a character that no header can carry"
+            )
+        return secret
 
 
 def _kept_pool(provider: Provider, current: Serving | None) -> Pool | None:

@@ -73,3 +73,11 @@ def test_a_header_sealed_under_another_key_is_refused() -> None:
     strange = msgspec.structs.replace(PROVIDER, sealed_headers=(("x-token", b"other:b"),))
     with pytest.raises(Unprovisionable, match="its secrets were sealed under another master key"):
         asyncio.run(provisioned(strange))
+
+
+@pytest.mark.parametrize("secret", ["sk–1".encode(), b"sk-1\r\nx-forged: 1"])
+def test_a_secret_that_no_header_can_carry_is_refused_by_name(secret: bytes) -> None:
+    odd = msgspec.structs.replace(PROVIDER, credentials=(b"credential:" + secret,))
+    with pytest.raises(Unprovisionable, match="provider 'p': a secret of it holds a character") as refused:
+        asyncio.run(provisioned(odd))
+    assert "sk" not in str(refused.value)
