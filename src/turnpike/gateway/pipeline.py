@@ -108,7 +108,7 @@ async def _bring(
     body = await read_whole(answer)
     call.upstream_ended_ns = road.clock.monotonic_ns()
     call.facts = speech.read_answer(body)
-    call.http_status = answer.status
+    call.end_well(answer.status)
     if outgoing.keeps:
         _remember(road, dispatched, call)
     reply.whole(answer.status, answer_head(call, dispatched), body)
@@ -121,7 +121,8 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
         call.facts = stream.facts
         if outgoing.keeps:
             _remember(road, dispatched, call)
-        reply.begin(dispatched.answer.status, answer_head(call, dispatched))
+        call.http_status = dispatched.answer.status
+        reply.begin(call.http_status, answer_head(call, dispatched))
         await relay.pass_on(events, reply)
     except asyncio.CancelledError:
         # A caller may hang up as soon as it has read the dialect's terminator.
@@ -130,6 +131,7 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
     finally:
         call.facts = stream.facts
         call.upstream_ended_ns = road.clock.monotonic_ns()
+    call.end_well(dispatched.answer.status)
     if stream.failed:
         call.status, call.error = CallStatus.FAILED, UpstreamFailed.code
     reply.end()

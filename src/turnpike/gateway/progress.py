@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnpike.dialects.event_stream import AnswerFacts
 from turnpike.dialects.speech import Speech
-from turnpike.domain.errors import TurnpikeError
+from turnpike.domain.errors import InternalError, TurnpikeError
 from turnpike.domain.ids import CallId
 from turnpike.domain.outcome import Attempt, CallStatus, Outcome
 from turnpike.domain.principal import Principal
@@ -54,9 +54,16 @@ class Progress:
         self.first_content_ns: int | None = None
         self.upstream_ended_ns: int | None = None
         self.facts = NOTHING
+        # Of a call whose end nobody tells, a fault of ours was the end.
+        self.status = CallStatus.FAILED
+        self.http_status = InternalError.http_status
+        self.error: str | None = InternalError.code
+
+    def end_well(self, http_status: int) -> None:
+        """The call ends with the provider's whole answer."""
         self.status = CallStatus.SUCCEEDED
-        self.http_status = 200
-        self.error: str | None = None
+        self.http_status = http_status
+        self.error = None
 
     def end_badly(self, error: TurnpikeError) -> None:
         """The call ends in an error of ours."""

@@ -122,8 +122,9 @@ class Provider:
             self._reached(call)
             await asyncio.sleep(0)
             call.attempts.append(an_attempt(status))
+            call.end_well(status)
             if status >= 400:
-                call.status, call.error, call.http_status = CallStatus.FAILED, "upstream_failed", status
+                call.status, call.error = CallStatus.FAILED, "upstream_failed"
             reply.whole(status, head, body)
 
         return carry_out
@@ -138,6 +139,7 @@ class Provider:
                 reply.write(piece)
                 await asyncio.sleep(0)
             call.attempts.append(an_attempt(200))
+            call.end_well(200)
             reply.end()
 
         return carry_out
