@@ -138,6 +138,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 
 def test_a_proxys_credential_is_read_from_its_address() -> None:
     assert read_proxy("http://user:pass@proxy:3128").credential == "user:pass"
+    assert read_proxy("http://us%40er:p%3Aw@proxy").credential == "us@er:p:w"
     assert read_proxy("http://proxy").port == 80
 
 

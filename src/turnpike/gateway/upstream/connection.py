@@ -119,7 +119,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         else:
             transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body))
         now = self._pool.now()
-        self._pool.deadlines.limit(self, min(now + patience.first_byte_seconds, patience.total_at))
+        self._pool.deadlines.limit(self, min(now + patience.first_byte_seconds, patience.first_content_at))
 
     @property
     def has_head(self) -> bool:

@@ -7,7 +7,7 @@ import ssl
 import stat
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -58,7 +58,7 @@ def read_proxy(url: str) -> Proxy:
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"{url!r} is not an http proxy's address")
-    credential = f"{parts.username}:{parts.password or ''}" if parts.username else None
+    credential = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
     return Proxy(parts.hostname, parts.port or 80, credential)
 
 
