@@ -16,6 +16,9 @@ _KEY_TO_VALUE: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _ESCAPED_LETTER: Final = b"\\u006"
 """Without this no key can spell "model" with escapes: its letters are U+0064 to U+006F."""
 
+_ESCAPED_IN_A_KEY: Final = re.compile(rb"\\u00[567]")
+"""What a key of ASCII letters and underscores would need to be spelled with escapes."""
+
 _fields_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 T = TypeVar("T")
@@ -66,6 +69,15 @@ def model_span(body: bytes) -> tuple[int, int]:
     if text is None:
         return _top_level_span(body)
     return text.span()
+
+
+def check_said_once(body: bytes, key: bytes) -> None:
+    """Raises InvalidRequest where a key (with its quotes) of a decoded call stands twice.
+
+    For a key that a right depends on: the provider might go by the other one.
+    """
+    if body.count(key) > 1 or _ESCAPED_IN_A_KEY.search(body):
+        _top_level_span(body)
 
 
 def _top_level_span(body: bytes) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
-from turnpike.dialects.json_body import decode_answer, decode_call, model_span
+from turnpike.dialects.json_body import check_said_once, decode_answer, decode_call, model_span
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.openai_errors import RESPONSES_ERRORS
 from turnpike.dialects.openai_usage import ResponsesUsage, mended, responses_usage
@@ -78,6 +78,7 @@ _odd_event_decoder: msgspec.json.Decoder[_Event] = msgspec.json.Decoder(_OddEven
 def read_call(body: bytes) -> CallBody:
     """What the gateway needs of a request. Raises InvalidJson or InvalidRequest."""
     call = decode_call(_call_decoder, body)
+    check_said_once(body, b'"previous_response_id"')
     continues = call.previous_response_id
     return CallBody(
         call.model,

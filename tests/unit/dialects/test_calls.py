@@ -89,3 +89,22 @@ def test_a_response_is_kept_unless_the_caller_says_no() -> None:
     assert call_of(RESPONSES, previous_response_id="resp_1").continues == "resp_1"
     assert call_of(RESPONSES, previous_response_id=7).continues is None
     assert not call_of(CHAT).stored
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m","previous_response_id":"resp_1","previous_response_id":null}',
+        b'{"model":"m","previous_response_id":null,"previous_response_id":"resp_1"}',
+        b'{"model":"m","previous_response_id":"resp_1","previous_response\\u005Fid":"resp_2"}',
+        b'{"model":"m","\\u0070revious_response_id":"resp_1","previous_response_i\\u0064":null}',
+    ],
+)
+def test_a_response_that_is_continued_is_named_once(body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        RESPONSES.read_call(body)
+
+
+def test_the_name_of_that_field_may_stand_in_the_input() -> None:
+    body = b'{"model":"m","input":[{"previous_response_id":1},{"previous_response_id":"\\u0061"}],"previous_response_id":"resp_1"}'
+    assert RESPONSES.read_call(body).continues == "resp_1"
