@@ -6,6 +6,7 @@ import difflib
 from typing import Final
 
 from turnpike.domain.errors import (
+    InvalidRequest,
     ModelNotAllowed,
     ModelNotFound,
     PolicyDenied,
@@ -21,6 +22,10 @@ from turnpike.gateway.identities import Holder
 
 NAME_MAX_CHARACTERS: Final = 512
 """A pattern takes any name of up to this length; none is compared, kept or echoed that is longer."""
+
+USER_MAX_CHARACTERS: Final = 256
+HINTS_MAX: Final = 64
+"""Names that a refused one is compared with; a comparison takes some 30 µs of the event loop."""
 
 
 def authorize(holder: Holder, surface: Surface, model: str, catalogue: Catalogue) -> Grant:
@@ -61,11 +66,13 @@ def may_use(access: Access, model: str) -> bool:
 def act_for(holder: Holder, user: str | None) -> Principal:
     """The principal of a call, with the end user that a service names where its key permits it.
 
-    Raises PolicyDenied where it does not.
+    Raises PolicyDenied where it does not, InvalidRequest where the name is no sensible one.
     """
     principal = holder.key.principal
     if user is None:
         return principal
+    if len(user) > USER_MAX_CHARACTERS or not user.isprintable():
+        raise InvalidRequest(f"x-turnpike-user takes 1 to {USER_MAX_CHARACTERS} printable characters.")
     if not any_matches(holder.key.acts_for, user):
         raise PolicyDenied(
             "This key may not name an end user in x-turnpike-user "
@@ -83,5 +90,5 @@ def _not_allowed(access: Access, model: str, catalogue: Catalogue) -> ModelNotAl
 
 def _hint(access: Access, model: str, catalogue: Catalogue) -> str:
     names = [known.name for known in catalogue.models if may_use(access, known.name)]
-    close = difflib.get_close_matches(model, names[:1000], n=1)
+    close = difflib.get_close_matches(model, names[:HINTS_MAX], n=1)
     return f" Did you mean {close[0]!r}?" if close else " GET /v1/models lists those it may use."

@@ -21,9 +21,7 @@ class Certificates:
         self._loaded_at: tuple[int, ...] = ()
         self.tls: ssl.SSLContext | None = None
         if certificate_file is not None:
-            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.tls.minimum_version = ssl.TLSVersion.TLSv1_2
-            self.tls.set_alpn_protocols(["http/1.1"])
+            self.tls = _server_context()
             self._load()
 
     async def keep_fresh(self) -> None:
@@ -41,6 +39,8 @@ class Certificates:
         if self.tls is None or self._certificate_file is None:
             return
         written_at = self._written_at()
+        # A certificate without its key yet, in a renewal of two steps, must not reach the one in use.
+        _server_context().load_cert_chain(self._certificate_file, self._key_file, password="")
         # With a password given, a locked key is an error; without one, the terminal would be asked for it.
         self.tls.load_cert_chain(self._certificate_file, self._key_file, password="")
         self._loaded_at = written_at
@@ -48,3 +48,10 @@ class Certificates:
     def _written_at(self) -> tuple[int, ...]:
         files = (self._certificate_file, self._key_file)
         return tuple(file.stat().st_mtime_ns for file in files if file is not None)
+
+
+def _server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context

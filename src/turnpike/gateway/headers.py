@@ -38,6 +38,9 @@ NOT_UPSTREAM: Final = frozenset(
         b"expect",
         # the inside of the organisation's network is no provider's business
         b"forwarded",
+        # which part of the gateway's own account is billed is for the configuration to say
+        b"openai-organization",
+        b"openai-project",
         b"via",
         b"x-forwarded-for",
         b"x-forwarded-host",

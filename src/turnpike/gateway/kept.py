@@ -69,16 +69,17 @@ def may_touch(kept: Kept, principal: Principal) -> bool:
     """Whether a caller may fetch, continue, cancel or delete a kept response.
 
     Keys of one owner share: of user, project and team, at least one must be known of both, and none
-    may differ. Where neither has any of them, it must be the same key.
+    may differ. Where no level is known of both, it must be the same key in the same place.
     """
     owner = kept.principal
     if owner.organisation != principal.organisation:
         return False
     levels = [(getattr(owner, level), getattr(principal, level)) for level in _LEVELS]
-    if all(left is None and right is None for left, right in levels):
-        return owner.key is not None and owner.key == principal.key
     common = [(left, right) for left, right in levels if left is not None and right is not None]
-    return bool(common) and all(left == right for left, right in common)
+    if not common:
+        same_place = owner.team == principal.team and owner.project == principal.project
+        return same_place and owner.key is not None and owner.key == principal.key
+    return all(left == right for left, right in common)
 
 
 class KeptResponses:

@@ -50,6 +50,7 @@ class Provisioner:
         self._kinds = kinds
         self._seal = seal
         self._deadlines = deadlines
+        self._plain_tls: ssl.SSLContext | None = None
         self._resolver = Resolver(asyncio.get_running_loop().time)
 
     def provision(self, snapshot: Snapshot, current: Serving | None) -> Serving:
@@ -77,12 +78,20 @@ class Provisioner:
         try:
             origin = read_origin(provider.base_url)
             proxy = read_proxy(provider.proxy) if provider.proxy else None
-            context = tls_context(provider.tls) if origin.secure else None
+            context = self._tls(provider.tls) if origin.secure else None
         except ValueError as fault:
             raise Unprovisionable(f"provider {provider.name!r}: {fault}") from fault
         except OSError as fault:
             raise Unprovisionable(_tls_fault(provider, fault)) from fault
         return Pool(Dialler(origin, context, proxy, self._resolver), self._deadlines)
+
+    def _tls(self, tls: Tls | None) -> ssl.SSLContext:
+        """The context for a provider: reading the system's authorities takes some 20 ms, so once."""
+        if tls is not None:
+            return tls_context(tls)
+        if self._plain_tls is None:
+            self._plain_tls = tls_context(None)
+        return self._plain_tls
 
     def _uplink(self, provider: Provider, pool: Pool) -> Uplink:
         kind = self._kinds.get(provider.kind)

@@ -42,7 +42,7 @@ def test_nothing_forged_or_of_the_hop_comes_back() -> None:
     ("name", "value", "bounded"),
     [
         (b"retry-after", b"0", b"0"),
-        (b"retry-after", b"1.5", b"1.5"),
+        (b"retry-after", b"1.5", b"2"),
         (b"retry-after", b"61", b"60"),
         (b"retry-after", b"inf", b"60"),
         (b"retry-after", b"nan", b"60"),

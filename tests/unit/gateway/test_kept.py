@@ -218,6 +218,8 @@ def who(
         (who(team="a", user="alice"), who(team="b", user="alice"), False),
         (who(user="alice"), who(team="a"), False),
         (who(key="admin"), who(key="admin"), True),
+        (who(user="alice", key="admin"), who(key="admin"), True),
+        (who(user="alice", key="admin"), who(user="bob", key="admin"), False),
         (who(key="admin"), who(key="other"), False),
         (who(key="admin"), who(team="a", key="admin"), False),
     ],

@@ -278,11 +278,12 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         if not self.busy:
             self.cut()
             return
-        if self._paused:
+        now = self._pool.now()
+        if self._paused and now < self._total_at:
             # The caller is the slow one; it has a limit of its own.
-            self._pool.deadlines.limit(self, self._pool.now() + self._idle_seconds)
+            self._pool.deadlines.limit(self, min(now + self._idle_seconds, self._total_at))
             return
-        if self._pool.now() >= self._total_at:
+        if now >= self._total_at:
             self._fail(UpstreamTimeout("The call's time limit has passed."))
         elif self._headers_complete:
             self._fail(UpstreamTimeout(f"The provider fell silent for {self._idle_seconds:g} s."))
