@@ -34,6 +34,8 @@ PENDING_HIGH_BYTES: Final = 262_144
 JOINED_BODY_BYTES: Final = 65_536
 """Up to here a copy costs less than a second system call."""
 
+FRESH_SECONDS: Final = 0.05
+
 GONE: Final = select.POLLHUP | select.POLLRDHUP
 
 
@@ -77,6 +79,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         "_waiter",
         "busy",
         "headers",
+        "idle_since",
         "status",
     )
 
@@ -93,6 +96,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self._error: TurnpikeError | Unreached | None = None
         self._idle_seconds = self._total_at = NEVER
         self.busy = False
+        self.idle_since = 0.0
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
 
@@ -196,11 +200,12 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         """Whether a request may be sent: open, and not closed by the other side unseen.
 
         The event loop learns of a close when it next looks; this looks now, so that a request is
-        not lost on a connection that died while it lay idle.
+        not lost on a connection that died while it lay idle. After a short rest it does not look: a
+        close that has just come is told by `_is_unread`, and the look is a system call.
         """
         if self._transport is None or self._transport.is_closing():
             return False
-        if self._poll is None:
+        if self._poll is None or self._pool.now() - self.idle_since < FRESH_SECONDS:
             return True
         return not any(flags & GONE for _, flags in self._poll.poll(0))
 
@@ -230,7 +235,8 @@ class UpstreamConnection(Limited, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what comes while nothing was asked makes the connection useless."""
-        if not self.busy or self._complete:
+        was_complete = self._complete
+        if was_complete or not self.busy:
             self._fail(UpstreamInvalid("The provider sent more than the answer."))
             self.cut()
             return
@@ -240,6 +246,9 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
             self._fail(UpstreamInvalid(f"The provider's answer is not HTTP/1.1: {fault}."))
             self.cut()
+            return
+        if self._complete:
+            self._wake()
             return
         body_bytes = self._pending_bytes - pending_bytes + CHUNK_LINE_BYTES * (len(self._pending) - pieces)
         self._head_bytes = max(0, self._head_bytes + len(data) - body_bytes)

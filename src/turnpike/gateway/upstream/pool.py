@@ -80,8 +80,9 @@ class Pool:
         if self._closed or len(self._idle) >= IDLE_MAX:
             connection.cut()
             return
+        connection.idle_since = self.now()
         self._idle.append(connection)
-        self.deadlines.limit(connection, self.now() + IDLE_SECONDS)
+        self.deadlines.limit(connection, connection.idle_since + IDLE_SECONDS)
 
     def lost(self, connection: UpstreamConnection) -> None:
         """A connection is no more."""
