@@ -8,6 +8,7 @@ tick that finds it early puts it back where it belongs.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Final
 
 TICK_SECONDS: Final = 0.05
@@ -17,7 +18,7 @@ CLOCK_STEP_SECONDS: Final = 0.001
 NEVER: Final = float("inf")
 
 
-class Limited:
+class Limited(ABC):
     """Something with a deadline: subclasses say in `expire` what passing it means."""
 
     __slots__ = ("bucket", "deadline")
@@ -26,9 +27,9 @@ class Limited:
         self.deadline = NEVER
         self.bucket = -1
 
+    @abstractmethod
     def expire(self) -> None:
         """The deadline has passed; it has been set to never before this is called."""
-        raise NotImplementedError
 
 
 class Deadlines:

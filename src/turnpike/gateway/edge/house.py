@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -21,13 +22,13 @@ class Guest(Limited):
 
     __slots__ = ()
 
+    @abstractmethod
     def abort(self) -> None:
         """Cut it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close_if_idle(self) -> None:
         """Hang up unless a request is in hand or coming in."""
-        raise NotImplementedError
 
 
 class House(Protocol):
