@@ -9,7 +9,7 @@ from tests.architecture.tree import all_sources, outside, sources
 
 CLOCK = "ask the Clock port: tests set it"
 RANDOMNESS = "ask the Randomness port: tests set it"
-ENVIRONMENT = "settings.py is the only reader of the environment"
+ENVIRONMENT = "settings is the only reader of the environment"
 OWNER = "nobody would await it: use the owner's TaskGroup"
 BANNED = {
     "time.time": CLOCK,
