@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from turnpike.bootstrap.configuration import Configuration
-from turnpike.bootstrap.document import read_document
+from turnpike.bootstrap.document import read_start_document
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.control.defaults import ADMINISTRATOR
 from turnpike.control.document.reading import Source
@@ -68,7 +68,7 @@ def variables_of(found: Configuration, plane: Plane) -> Variables:
 def _document(found: Configuration) -> Document | None:
     if found.settings.config is None:
         return None
-    read = read_document(str(found.settings.config), None, found.environ)
+    read = read_start_document(found.settings.config, found.environ)
     return Document(Source(read.file, read.text), read.owner, given_secrets(read.secrets, read.missing))
 
 

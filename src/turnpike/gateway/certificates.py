@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from turnpike.files import PEM_MAX_BYTES, read_named_file
+
 LOOK_SECONDS: Final = 2.0
 
 
@@ -25,29 +27,46 @@ class Certificates:
             self._load()
 
     async def keep_fresh(self) -> None:
-        """Until cancelled: new connections get a renewed certificate soon after it is there."""
+        """Until cancelled: new connections get a renewed certificate soon after it is there.
+
+        Files are read beside the event loop, so that no call waits for them.
+        """
         while self.tls is not None:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                if self._written_at() != self._loaded_at:
-                    self._load()
+                if await asyncio.to_thread(self._is_renewed):
+                    await asyncio.to_thread(self._load)
                     structlog.get_logger().info("certificate.loaded")
             except OSError as fault:
-                structlog.get_logger().error("certificate.unreadable", reason=str(fault))
+                structlog.get_logger().error("certificate.unreadable", reason=_reason(fault))
 
     def _load(self) -> None:
         if self.tls is None or self._certificate_file is None:
             return
         written_at = self._written_at()
+        for file in self._files():
+            read_named_file(file, PEM_MAX_BYTES)
         # A certificate without its key yet, in a renewal of two steps, must not reach the one in use.
         _server_context().load_cert_chain(self._certificate_file, self._key_file, password="")
         # With a password given, a locked key is an error; without one, the terminal would be asked for it.
         self.tls.load_cert_chain(self._certificate_file, self._key_file, password="")
         self._loaded_at = written_at
 
+    def _is_renewed(self) -> bool:
+        return self._written_at() != self._loaded_at
+
     def _written_at(self) -> tuple[int, ...]:
-        files = (self._certificate_file, self._key_file)
-        return tuple(file.stat().st_mtime_ns for file in files if file is not None)
+        """What changes with each renewal, by writing the files anew or by putting others in their place."""
+        found = [file.stat() for file in self._files()]
+        return tuple(mark for file in found for mark in (file.st_mtime_ns, file.st_ino, file.st_size))
+
+    def _files(self) -> tuple[Path, ...]:
+        return tuple(file for file in (self._certificate_file, self._key_file) if file is not None)
+
+
+def _reason(fault: OSError) -> str:
+    """Which file it is, and what is wrong with it; a fault of OpenSSL's has no file."""
+    return f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault)
 
 
 def _server_context() -> ssl.SSLContext:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Final
 
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-FILE_MAX_BYTES: Final = 1024 * 1024
+from turnpike.files import PEM_MAX_BYTES, read_named_file
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -30,7 +29,7 @@ class Authorities(msgspec.Struct, frozen=True):
 def read_certificate(file: Path, key_file: Path | None, now_seconds: float) -> Certificate:
     """Look at a certificate and its key as a server would; nothing of the key is in what is found."""
     try:
-        first = x509.load_pem_x509_certificates(_read(file))[0]
+        first = x509.load_pem_x509_certificates(read_named_file(file, PEM_MAX_BYTES))[0]
     except OSError as unread:
         return Certificate(None, unread.strerror or str(unread))
     except ValueError:
@@ -58,7 +57,7 @@ def _fault(certificate: x509.Certificate, key_file: Path, now_seconds: float) ->
 
 def _key_fault(certificate: x509.Certificate, file: Path) -> str | None:
     try:
-        key = load_pem_private_key(_read(file), None)
+        key = load_pem_private_key(read_named_file(file, PEM_MAX_BYTES), None)
     except OSError as fault:
         return f"its key {file}: {fault.strerror or fault}"
     except TypeError:
@@ -68,8 +67,3 @@ def _key_fault(certificate: x509.Certificate, file: Path) -> str | None:
     if key.public_key() != certificate.public_key():
         return f"the key in {file} is not this certificate's"
     return None
-
-
-def _read(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(FILE_MAX_BYTES)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from turnpike.adapters.sealing.seal import MASTER_KEY_BYTES
+from turnpike.files import read_named_file
 from turnpike.ports.randomness import Randomness
 
 FILE_MODE = 0o600
@@ -35,8 +36,7 @@ def parse_master_key(text: str) -> bytes:
 
 def read_master_key(path: Path) -> bytes:
     """The master key in the file at `path`. Raises ValueError where it holds none, OSError where it cannot be read."""
-    with path.open("rb") as file:
-        data = file.read(_FILE_MAX_BYTES)
+    data = read_named_file(path, _FILE_MAX_BYTES)
     if len(data) == MASTER_KEY_BYTES:
         return data
     try:
