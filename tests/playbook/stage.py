@@ -19,13 +19,14 @@ from turnpike.gateway.headers import NOT_UPSTREAM
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
-from turnpike.gateway.identities import KEY_PURPOSE, Identities
+from turnpike.gateway.identities import Identities
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.pipeline import Plan, Road, carry
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.uplink import Uplink
 from turnpike.ports.http import Request
 from turnpike.ports.metrics import Exposition
+from turnpike.ports.sealing import KEY_PURPOSE
 from turnpike.ports.upstream import Patience
 from turnpike.providers.table import PROVIDERS
 
@@ -228,7 +229,7 @@ class Stage:
         kind = PROVIDERS["anthropic" if name == "claudes" else "openai"]
         return Uplink(
             provider=name,
-            region=None,
+            region="eu" if name == "first" else None,
             channel=self.channels[name],
             paths={surface: path.encode() for surface, path in kind.paths.items()},
             models_head=b"",

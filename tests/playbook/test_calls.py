@@ -213,6 +213,7 @@ def test_the_providers_refusal_passes(tmp_path: Path, status: int, code: str) ->
         (503, b"<html>", 502, "upstream_failed"),
         (504, b"<html>", 504, "upstream_timeout"),
         (413, b"<html>", 400, "invalid_request"),
+        (429, b"<html>", 429, "upstream_rate_limited"),
     ],
 )
 def test_what_is_no_answer_is_told(tmp_path: Path, status: int, body: bytes, told: int, code: str) -> None:

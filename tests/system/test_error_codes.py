@@ -151,6 +151,8 @@ FROM_THE_PROVIDER = {
     (502, "upstream_failed"): Exchange.close,
     (502, "upstream_invalid"): lambda e: e.answer(200, b"<html>"),
     (502, "upstream_unauthorized"): lambda e: e.answer(401, b"{}"),
+    (400, "upstream_rejected"): lambda e: e.answer(400, b'{"detail":"no"}'),
+    (429, "upstream_rate_limited"): lambda e: e.answer(429, b"<html>"),
     (502, "upstream_interrupted"): cut,
     (504, "upstream_timeout"): quiet,
 }

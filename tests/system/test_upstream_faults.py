@@ -53,6 +53,9 @@ NO_ANSWERS: dict[str, tuple[Part, int, str]] = {
     "a torn pack": (lambda e: e.answer(200, gzip.compress(ANSWER)[:-6], content_encoding="gzip"), 502,
                     "upstream_invalid"),
     "an unknown pack": (lambda e: e.answer(200, b"xx", content_encoding="br"), 502, "upstream_invalid"),
+    "a status beyond HTTP's": (lambda e: e.answer(600, b'{"error":{"message":"no"}}'), 502, "upstream_invalid"),
+    "the highest status that can be written": (lambda e: e.answer(999, b"{}"), 502, "upstream_invalid"),
+    "a status below HTTP's": (raw(b"HTTP/1.1 099 Odd\r\ncontent-length: 2\r\n\r\n{}"), 502, "upstream_invalid"),
     "another length twice": (
         raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}}"), 502, "upstream_invalid"),
 }  # fmt: skip
@@ -132,6 +135,15 @@ def test_a_refused_credential_is_never_the_callers_401(road: Road, status: int) 
         assert "sk-ups" not in answer.text
 
 
+def test_a_proxy_that_wants_a_credential_is_no_matter_of_the_callers(road: Road) -> None:
+    """A client that is told 407 looks at its own proxy; this one stands between the gateway and the provider."""
+    part = answering(407, b'{"error":{"message":"no"}}', proxy_authenticate="Basic")
+    answer = road.chat(road.case(part))
+    assert told(answer) == (502, "upstream_unauthorized")
+    assert "`proxy`" in answer.json()["error"]["message"]
+    assert "proxy-authenticate" not in answer.headers
+
+
 def test_the_sdks_do_not_repeat_what_a_refused_credential_answers(road: Road) -> None:
     case = road.case(lambda e: e.answer(401, b'{"error":{"message":"no"}}'))
     with road.openai(case) as gpt, pytest.raises(openai.InternalServerError):
@@ -155,6 +167,47 @@ def test_the_providers_own_errors_pass_as_they_are(road: Road, dialect: str, sta
     assert answer.headers["x-turnpike-attempts"] == "1"
     assert answer.headers["x-turnpike-target"].startswith("fake-")
     assert len(road.received(case)) == 1
+
+
+FOREIGN = {
+    "FastAPI's": (422, b'{"detail":[{"loc":["body","top_k"],"msg":"no such field"}]}', "no such field"),
+    "Mistral's": (400, b'{"object":"error","message":"Invalid model","type":"invalid_model","code":1500}',
+                  "Invalid model"),
+    "an odd error": (404, b'{"error":null,"detail":"Not Found"}', "Not Found"),
+    "an empty one": (500, b"{}", "{}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+def test_a_refusal_of_another_form_gets_the_error_that_the_sdks_parse(road: Road, form: str) -> None:
+    """OpenAI's SDK for Node says nothing but "no body" of a refusal without `error`."""
+    status, body, says = FOREIGN[form]
+    code = "upstream_failed" if status == 500 else "upstream_rejected"
+    part = answering(status, body, retry_after="7")
+    for answer in (road.chat(road.case(part)), road.message(road.case(part))):
+        given = answer.json()
+        assert told(answer) == (status, code)
+        assert says in given["error"]["message"]
+        assert [given[name] for name in ("detail", "message", "object") if name in given] == [
+            json.loads(body)[name] for name in ("detail", "message", "object") if name in given
+        ]
+        assert answer.headers["retry-after"] == "7"
+    assert given["type"] == "error"
+
+
+def test_the_sdk_raises_what_a_refusal_of_another_form_says(road: Road) -> None:
+    case = road.case(answering(404, b'{"detail":"no such deployment"}'))
+    with road.openai(case) as gpt, pytest.raises(openai.NotFoundError) as caught:
+        gpt.chat.completions.create(**chat_body())
+    assert caught.value.code == "upstream_rejected"
+    assert "no such deployment" in caught.value.message
+
+
+def test_a_rate_limit_without_words_is_one_all_the_same(road: Road) -> None:
+    part = answering(429, PAGE, content_type="text/html", retry_after="9")
+    answer = road.chat(road.case(part))
+    assert told(answer) == (429, "upstream_rate_limited")
+    assert answer.headers["retry-after"] == "9"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,6 +22,12 @@ class AnswerFacts(msgspec.Struct, frozen=True, gc=False):
     usage: Usage = UNKNOWN
 
 
+DONE: Final = b"[DONE]"
+"""What chat streams end with. It is no JSON; providers send it on other surfaces too."""
+
+_any_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
+
+
 def decode_event(decoder: msgspec.json.Decoder[T], data: bytes, lenient: msgspec.json.Decoder[T]) -> T:
     """An event's data as `decoder` reads it, or `lenient` where a field is not of its type.
 
@@ -30,10 +36,20 @@ def decode_event(decoder: msgspec.json.Decoder[T], data: bytes, lenient: msgspec
     try:
         return decoder.decode(data)
     except msgspec.ValidationError:
+        if decoder is not lenient:
+            return decode_event(lenient, data, lenient)
         # A wrong type is told at once, before the rest has been found to be no JSON either.
-        if decoder is lenient:
-            raise
-        return decode_event(lenient, data, lenient)
+        _check_json(data)
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
+
+
+def _check_json(data: bytes) -> None:
+    if data.startswith(DONE):
+        return
+    try:
+        _any_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
 

@@ -9,15 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
+from turnpike.dialects.event_stream import DONE, AnswerFacts, EventStream, decode_event
 from turnpike.dialects.json_body import decode_answer, decode_call, model_span
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.openai_errors import CHAT_ERRORS
 from turnpike.dialects.openai_usage import ChatUsage, chat_usage, mended
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.surface import OPENAI_CHAT, OPENAI_COMPLETIONS
-
-DONE: Final = b"[DONE]"
 
 
 class _Call(msgspec.Struct, gc=False):

@@ -9,16 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
+from turnpike.dialects.event_stream import DONE, AnswerFacts, EventStream, decode_event
 from turnpike.dialects.json_body import check_said_once, decode_answer, decode_call, model_span
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.openai_errors import RESPONSES_ERRORS
 from turnpike.dialects.openai_usage import ResponsesUsage, mended, responses_usage
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.surface import OPENAI_RESPONSES
-
-DONE: Final = b"[DONE]"
-"""Not of this dialect, but some providers end their streams with it all the same."""
 
 TERMINAL_TYPES: Final = frozenset(
     ("response.completed", "response.incomplete", "response.failed", "response.cancelled")

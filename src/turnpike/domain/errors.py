@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from turnpike.domain.call_status import CallStatus
+
 
 class TurnpikeError(Exception):
-    """Something that a caller is told; subclasses name what happened."""
+    """Something that a caller is told; subclasses name what happened.
+
+    ends_as: how a call ended that this was the end of. worth_repeating: whether the same request may
+    fare better; callers are told where it will not, since SDKs would repeat a 409 and every 5xx.
+    """
 
     code: ClassVar[str]
     http_status: ClassVar[int]
+    ends_as: ClassVar[CallStatus] = CallStatus.FAILED
+    worth_repeating: ClassVar[bool] = True
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -58,48 +66,56 @@ class MissingKey(TurnpikeError):
     """No key came with the request."""
 
     code, http_status = "missing_key", 401
+    ends_as = CallStatus.DENIED
 
 
 class InvalidKey(TurnpikeError):
     """The key is mistyped, unknown, or not valid from this network."""
 
     code, http_status = "invalid_key", 401
+    ends_as = CallStatus.DENIED
 
 
 class ExpiredKey(TurnpikeError):
     """The key was valid until a moment that has passed."""
 
     code, http_status = "expired_key", 401
+    ends_as = CallStatus.DENIED
 
 
 class RevokedKey(TurnpikeError):
     """The key was withdrawn."""
 
     code, http_status = "revoked_key", 401
+    ends_as = CallStatus.DENIED
 
 
 class ModelNotAllowed(TurnpikeError):
     """The caller may not use this model."""
 
     code, http_status = "model_not_allowed", 403
+    ends_as = CallStatus.DENIED
 
 
 class SurfaceNotAllowed(TurnpikeError):
     """The caller may not use this surface."""
 
     code, http_status = "surface_not_allowed", 403
+    ends_as = CallStatus.DENIED
 
 
 class PolicyDenied(TurnpikeError):
     """A rule of the organisation forbids this call."""
 
     code, http_status = "policy_denied", 403
+    ends_as = CallStatus.DENIED
 
 
 class PermissionDenied(TurnpikeError):
     """The caller's role does not allow this operation of the control API."""
 
     code, http_status = "permission_denied", 403
+    ends_as = CallStatus.DENIED
 
 
 class ModelNotFound(TurnpikeError):
@@ -134,12 +150,14 @@ class Conflict(TurnpikeError):
     """The thing was changed by somebody else meanwhile, or is in use."""
 
     code, http_status = "conflict", 409
+    worth_repeating = False
 
 
 class IdempotencyMismatch(TurnpikeError):
     """The idempotency key came first with another request."""
 
     code, http_status = "idempotency_mismatch", 409
+    worth_repeating = False
 
 
 class ProvisionRefused(Conflict):
@@ -154,6 +172,7 @@ class PreconditionFailed(TurnpikeError):
     """The thing is not (or no longer) what the request's `If-Match` or `If-None-Match` names."""
 
     code, http_status = "conflict", 412
+    worth_repeating = False
 
 
 class LengthRequired(TurnpikeError):
@@ -184,6 +203,7 @@ class RateLimited(TurnpikeError):
     """Too many requests came within a time; `retry_after_seconds` says when the next is taken."""
 
     code, http_status = "rate_limited", 429
+    ends_as = CallStatus.REFUSED
 
 
 class HeadersTooLarge(TurnpikeError):
@@ -196,6 +216,7 @@ class ClientClosed(TurnpikeError):
     """The caller went away; nobody reads this but the record."""
 
     code, http_status = "client_closed", 499
+    ends_as = CallStatus.CANCELLED
 
 
 class UpstreamFailed(TurnpikeError):
@@ -208,12 +229,26 @@ class UpstreamInvalid(TurnpikeError):
     """The provider's answer is not what its dialect allows."""
 
     code, http_status = "upstream_invalid", 502
+    worth_repeating = False
+
+
+class UpstreamRejected(TurnpikeError):
+    """The provider refused the call as a fault of the caller's; its own status and words pass on."""
+
+    code, http_status = "upstream_rejected", 400
+
+
+class UpstreamRateLimited(TurnpikeError):
+    """The provider takes no further call for now."""
+
+    code, http_status = "upstream_rate_limited", 429
 
 
 class UpstreamUnauthorized(TurnpikeError):
-    """The provider refused the gateway's own credential."""
+    """The provider, or the proxy on the way to it, refused the gateway's own credential."""
 
     code, http_status = "upstream_unauthorized", 502
+    worth_repeating = False
 
 
 class UpstreamInterrupted(TurnpikeError):
@@ -238,18 +273,21 @@ class Overloaded(TurnpikeError):
     """The gateway has as many calls, connections or bytes in hand as it takes."""
 
     code, http_status = "overloaded", 503
+    ends_as = CallStatus.REFUSED
 
 
 class Draining(TurnpikeError):
     """The gateway is stopping and takes no new call."""
 
     code, http_status = "draining", 503
+    ends_as = CallStatus.REFUSED
 
 
 class NotReady(TurnpikeError):
     """The gateway has no configuration yet."""
 
     code, http_status = "not_ready", 503
+    ends_as = CallStatus.REFUSED
 
 
 class StoreUnavailable(TurnpikeError):

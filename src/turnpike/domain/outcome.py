@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.ids import CallId
 from turnpike.domain.principal import Principal
 from turnpike.domain.tags import Tags
 from turnpike.domain.usage import UNKNOWN, Usage
-
-
-class CallStatus(StrEnum):
-    """Every way that a call can end."""
-
-    SUCCEEDED = "succeeded"
-    DENIED = "denied"
-    REFUSED = "refused"
-    BLOCKED = "blocked"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +16,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
     provider: str
     model: str
+    region: str | None
     status: CallStatus
     http_status: int | None
     error: str | None

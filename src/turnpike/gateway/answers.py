@@ -6,16 +6,19 @@ from typing import Final
 
 import msgspec
 
-from turnpike.dialects.speech import Speech
 from turnpike.domain.errors import (
     InvalidRequest,
     TurnpikeError,
     UpstreamFailed,
     UpstreamInvalid,
+    UpstreamRateLimited,
+    UpstreamRejected,
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
+from turnpike.gateway.progress import Progress
 from turnpike.gateway.upstream.packed import unpacked
+from turnpike.gateway.upstream.retry_after import bounded_retry_after
 from turnpike.ports.upstream import Answer
 
 ANSWER_MAX_BYTES: Final = 134_217_728
@@ -24,6 +27,12 @@ EXCERPT_CHARACTERS: Final = 200
 
 UNAUTHORIZED_STATUSES: Final = frozenset((401, 402, 403))
 """What concerns the gateway's own account at the provider, and is no fault of the caller's."""
+PROXY_UNAUTHORIZED_STATUS: Final = 407
+REDIRECT_STATUSES: Final = range(300, 400)
+REFUSAL_STATUSES: Final = range(400, 600)
+
+_WORDS: Final = ("message", "detail")
+"""Where a refusal that is not of the dialect may say what is wrong."""
 
 
 class ProviderError(Exception):
@@ -37,9 +46,7 @@ class ProviderError(Exception):
     @property
     def code(self) -> str:
         """What the outcome says of it."""
-        if self.status == 429:
-            return "upstream_rate_limited"
-        return "upstream_rejected" if self.status < 500 else UpstreamFailed.code
+        return _kind(self.status).code
 
 
 async def read_whole(answer: Answer) -> bytes:
@@ -50,41 +57,77 @@ async def read_whole(answer: Answer) -> bytes:
     return body
 
 
-async def raise_for_status(answer: Answer, speech: Speech, provider: str) -> None:
+async def raise_for_status(answer: Answer, call: Progress, provider: str) -> None:
     """Return where the status is a good one.
 
-    Raises ProviderError where the provider's refusal may be shown as it is, UpstreamUnauthorized
-    where it refused our credential, UpstreamInvalid, UpstreamFailed, UpstreamTimeout or
-    InvalidRequest where what it says is not of its dialect.
+    Raises ProviderError where the provider's refusal may be shown, with its own status and body;
+    UpstreamUnauthorized where our credential was refused; where what it says is no refusal of any API
+    UpstreamInvalid, UpstreamFailed, UpstreamRateLimited, UpstreamTimeout or InvalidRequest.
     """
     status = answer.status
     if 200 <= status < 300:
         return
+    _check_refusal(status, provider)
+    body = await answer.whole(ERROR_MAX_BYTES)
+    if b"content-encoding" in answer.headers:
+        body = unpacked(body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES)
+    if call.speech.errors.is_error(body):
+        raise ProviderError(status, body)
+    fields = _fields_of(body)
+    if fields is None:
+        raise _foreign(answer, f"The provider {provider} answered {status}: {_excerpt(body)}")
+    said = f"The provider {provider} answered {status}: {_words_of(fields) or _excerpt(body)}"
+    raise ProviderError(status, _with_error(fields, call, _kind(status)(said)))
+
+
+def _check_refusal(status: int, provider: str) -> None:
+    """Raises what a status says by itself, whatever comes with it."""
     if status in UNAUTHORIZED_STATUSES:
         raise UpstreamUnauthorized(
             f"The provider {provider} refused the gateway's credential (status {status}). "
             f"Whoever runs the gateway must look at it: `turnpike doctor`."
         )
-    if status < 400:
+    if status == PROXY_UNAUTHORIZED_STATUS:
+        raise UpstreamUnauthorized(
+            f"The proxy on the way to the provider {provider} wants a user and password, or others (status "
+            f"{status}). Whoever runs the gateway must look at the provider's `proxy`."
+        )
+    if status in REDIRECT_STATUSES:
         raise UpstreamInvalid(f"The provider {provider} answered with a redirect ({status}).")
-    body = await answer.whole(ERROR_MAX_BYTES)
-    if b"content-encoding" in answer.headers:
-        body = unpacked(body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES)
-    if speech.errors.is_error(body) or _is_json_object(body):
-        raise ProviderError(status, body)
-    raise _foreign(status, body, provider)
+    if status not in REFUSAL_STATUSES:
+        raise UpstreamInvalid(f"The provider {provider} answered with {status}, which is no status of HTTP.")
 
 
-def _foreign(status: int, body: bytes, provider: str) -> TurnpikeError:
-    """The error for a status whose body is not of the dialect: an HTML page, a bare line."""
-    said = f"The provider {provider} answered {status}: {_excerpt(body)}"
+def _kind(status: int) -> type[TurnpikeError]:
+    """The error that a provider's refusal is."""
+    if status == UpstreamRateLimited.http_status:
+        return UpstreamRateLimited
+    return UpstreamRejected if status < 500 else UpstreamFailed
+
+
+def _with_error(fields: dict[str, msgspec.Raw], call: Progress, error: TurnpikeError) -> bytes:
+    """A refusal that is JSON of another form: as it is, and beside it the error that the caller's SDK parses."""
+    ours = _object_decoder.decode(call.speech.errors.body(error, call.call_id))
+    return msgspec.json.encode({**fields, **ours})
+
+
+def _foreign(answer: Answer, said: str) -> TurnpikeError:
+    """The error for a status whose body is no JSON object: an HTML page, a bare line."""
+    status = answer.status
     if status in (408, 504):
         return UpstreamTimeout(said)
-    if status >= 500 or status == 429:
+    if status == UpstreamRateLimited.http_status:
+        return UpstreamRateLimited(said, retry_after_seconds=_retry_after_seconds(answer))
+    if status >= 500:
         return UpstreamFailed(said)
     if status in (400, 413, 422):
         return InvalidRequest(said)
     return UpstreamInvalid(said)
+
+
+def _retry_after_seconds(answer: Answer) -> float | None:
+    value = answer.headers.get(b"retry-after")
+    return None if value is None else float(bounded_retry_after(b"retry-after", value))
 
 
 def _excerpt(body: bytes) -> str:
@@ -94,12 +137,19 @@ def _excerpt(body: bytes) -> str:
     return text or "(nothing)"
 
 
+def _words_of(fields: dict[str, msgspec.Raw]) -> str:
+    """What a refusal says in the one text that it has for people; "" where it has none."""
+    for name in _WORDS:
+        if bytes(fields.get(name, b"")).startswith(b'"'):
+            return _excerpt(msgspec.json.decode(fields[name], type=str).encode())
+    return ""
+
+
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _is_json_object(body: bytes) -> bool:
+def _fields_of(body: bytes) -> dict[str, msgspec.Raw] | None:
     try:
-        _object_decoder.decode(body)
+        return _object_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+        return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed, UpstreamTimeout
-from turnpike.domain.outcome import Attempt, CallStatus
+from turnpike.domain.outcome import Attempt
 from turnpike.gateway.catalogue import Way
 from turnpike.gateway.deadline_headers import Wishes
 from turnpike.gateway.grants import Grant
@@ -22,8 +23,6 @@ from turnpike.ports.upstream import Answer, Patience, Unreached
 RETRY_PAUSE_SECONDS: Final = 0.05
 """Before the first retry; doubled before each further one."""
 RETRY_PAUSE_MAX_SECONDS: Final = 2.0
-
-_turn = itertools.count()
 
 
 class Dispatched(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +39,7 @@ class Dispatcher:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._turns = itertools.count()
         self._now = asyncio.get_running_loop().time
 
     async def dispatch(
@@ -54,7 +54,7 @@ class Dispatcher:
         unreached = Unreached("No target of this model was tried.")
         for way in grant.route.ways:
             patience = wishes.patience(way.limits, began)
-            head = request_head(way, outgoing, progress.request.headers)
+            head = request_head(way, outgoing, progress.request.headers, self._turns)
             body = outgoing.body_for(way.model)
             for tried in range(way.retries + 1):
                 if tried:
@@ -90,6 +90,7 @@ class Dispatcher:
             Attempt(
                 way.uplink.provider,
                 way.model,
+                way.uplink.region,
                 progress.status,
                 dispatched.answer.status,
                 progress.error,
@@ -99,18 +100,29 @@ class Dispatcher:
         )
 
     def _note_failure(self, progress: Progress, way: Way, started_ns: int, error: TurnpikeError) -> None:
-        status = CallStatus.CANCELLED if isinstance(error, ClientClosed) else CallStatus.FAILED
-        ended_ns = self._clock.monotonic_ns()
+        uplink = way.uplink
         progress.attempts.append(
-            Attempt(way.uplink.provider, way.model, status, None, error.code, started_ns, ended_ns)
+            Attempt(
+                uplink.provider,
+                way.model,
+                uplink.region,
+                error.ends_as,
+                None,
+                error.code,
+                started_ns,
+                self._clock.monotonic_ns(),
+            )
         )
 
 
-def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes]) -> bytes:
-    """Request line and headers, without the length: ours first, then what the caller sent."""
+def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes], turns: Iterator[int]) -> bytes:
+    """Request line and headers, without the length: ours first, then what the caller sent.
+
+    A provider's credentials take turns, as `turns` counts.
+    """
     uplink = way.uplink
     heads = uplink.fixed_heads
-    fixed = heads[0] if len(heads) == 1 else heads[next(_turn) % len(heads)]
+    fixed = heads[0] if len(heads) == 1 else heads[next(turns) % len(heads)]
     return b"%b %b%b HTTP/1.1\r\n%b%b" % (
         outgoing.method,
         way.path,

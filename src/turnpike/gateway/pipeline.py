@@ -15,9 +15,9 @@ import msgspec
 import structlog
 
 from turnpike.dialects.speech import Speech
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed
 from turnpike.domain.ids import CallId
-from turnpike.domain.outcome import CallStatus
 from turnpike.gateway.answers import ProviderError, raise_for_status, read_whole
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
@@ -100,7 +100,7 @@ async def _bring(
 ) -> None:
     """Bring the provider's answer to the caller, whole or as the stream that was asked for."""
     answer, speech = dispatched.answer, call.speech
-    await raise_for_status(answer, speech, dispatched.way.uplink.provider)
+    await raise_for_status(answer, call, dispatched.way.uplink.provider)
     if outgoing.stream and speech.open_stream is not None:
         relay = Relay(dispatched, speech.open_stream(), call, road.clock)
         await _bring_stream(road, relay, outgoing, call, reply)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from turnpike.dialects.event_stream import AnswerFacts
 from turnpike.dialects.speech import Speech
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import InternalError, TurnpikeError
 from turnpike.domain.ids import CallId
-from turnpike.domain.outcome import Attempt, CallStatus, Outcome
+from turnpike.domain.outcome import Attempt, Outcome
 from turnpike.domain.principal import Principal
 from turnpike.domain.tags import Tags
 from turnpike.ports.http import Request
@@ -69,7 +70,7 @@ class Progress:
         """The call ends in an error of ours."""
         self.error = error.code
         self.http_status = error.http_status
-        self.status = _status_of(error)
+        self.status = error.ends_as
 
     def outcome(self, ended_ns: int) -> Outcome:
         """The call as it ended."""
@@ -94,16 +95,3 @@ class Progress:
             facts.id,
             facts.usage,
         )
-
-
-REFUSING_CODES = frozenset(("overloaded", "draining", "not_ready"))
-
-
-def _status_of(error: TurnpikeError) -> CallStatus:
-    if error.http_status in (401, 403):
-        return CallStatus.DENIED
-    if error.code in REFUSING_CODES:
-        return CallStatus.REFUSED
-    if error.http_status == 499:
-        return CallStatus.CANCELLED
-    return CallStatus.FAILED

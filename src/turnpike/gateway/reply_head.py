@@ -18,11 +18,6 @@ TIMING: Final = b"timing"
 RETRY_SECONDS: Final = 1.0
 """What a caller is told to wait where nothing better is known."""
 
-NOT_WORTH_REPEATING: Final = frozenset(
-    ("upstream_unauthorized", "upstream_invalid", "conflict", "idempotency_mismatch")
-)
-"""Unless the error itself says when: SDKs would repeat a 409 and every 5xx."""
-
 
 def call_lines(call_id: str) -> bytes:
     """The call's id, under its own name and where each SDK looks."""
@@ -59,7 +54,7 @@ def error_lines(error: TurnpikeError) -> bytes:
         return JSON_LINE + b"allow: %b\r\n" % ", ".join(error.allowed).encode()
     seconds = error.retry_after_seconds
     if seconds is None:
-        if error.code in NOT_WORTH_REPEATING:
+        if not error.worth_repeating:
             return JSON_LINE + b"x-should-retry: false\r\n"
         if error.http_status not in (429, 503):
             return JSON_LINE

@@ -147,6 +147,21 @@ def test_no_stream_has_ended_before_its_terminator_is_whole(name: str) -> None:
             assert text.startswith(passed + last)
 
 
+@pytest.mark.parametrize("data", [b'"abc', b"[1,2", b"12 x", b"nul", b"hello", b"<html>", b"{broken"])
+@pytest.mark.parametrize("speech", [CHAT, RESPONSES, MESSAGES], ids=lambda speech: speech.surface)
+def test_an_event_that_is_no_json_is_refused_however_it_begins(speech: Speech, data: bytes) -> None:
+    with pytest.raises(UpstreamInvalid):
+        opened(speech).feed(b"data: " + data + b"\n\n")
+
+
+@pytest.mark.parametrize(
+    "event", [b'data: "ping"\n\n', b"data: null\n\n", b": a comment\n\n", b"data: [DONE]\n\n"]
+)
+@pytest.mark.parametrize("speech", [CHAT, RESPONSES, MESSAGES], ids=lambda speech: speech.surface)
+def test_an_event_that_says_nothing_here_passes(speech: Speech, event: bytes) -> None:
+    assert opened(speech).feed(event) == event
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_events_before_a_broken_one_are_given_and_then_the_fault(name: str) -> None:
     speech, text, _ = STREAMS[name]

@@ -14,9 +14,10 @@ import msgspec
 from turnpike.adapters.sealing.seal import MasterKeySeal
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.dialects.openai_chat import CHAT
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import TurnpikeError
 from turnpike.domain.ids import CallId
-from turnpike.domain.outcome import Attempt, CallStatus
+from turnpike.domain.outcome import Attempt
 from turnpike.domain.principal import Principal
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
@@ -209,7 +210,7 @@ def a_call(
 
 
 def an_attempt(status: int | None) -> Attempt:
-    return Attempt("openai", "gpt-4o-mini", CallStatus.SUCCEEDED, status, None, 0, 1)
+    return Attempt("openai", "gpt-4o-mini", None, CallStatus.SUCCEEDED, status, None, 0, 1)
 
 
 def a_worker(place: Path, clock: SetClock | None = None, memory: Memory | None = None) -> IdempotencyKeys:

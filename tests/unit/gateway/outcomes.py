@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from prometheus_client.parser import text_string_to_metric_families as read_page
 
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.ids import CallId
-from turnpike.domain.outcome import Attempt, CallStatus, Outcome
+from turnpike.domain.outcome import Attempt, Outcome
 from turnpike.domain.usage import UNKNOWN, Usage
 from turnpike.gateway.metrics.layout import Reading
 from turnpike.gateway.metrics.shared import SharedMetrics
@@ -33,7 +34,7 @@ def an_attempt(
     ended_ms: float = 300,
 ) -> Attempt:
     """One try, which begins 1 ms after the call."""
-    return Attempt(provider, "gpt-4o-mini", status, None, error, 1 * MS, round(ended_ms * MS))
+    return Attempt(provider, "gpt-4o-mini", None, status, None, error, 1 * MS, round(ended_ms * MS))
 
 
 def an_outcome(

@@ -22,8 +22,8 @@ from tests.unit.gateway.keyed_calls import (
     in_a_loop,
     send,
 )
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import Conflict, IdempotencyMismatch, InvalidRequest, Overloaded
-from turnpike.domain.outcome import CallStatus
 from turnpike.domain.principal import Principal
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.gateway.keyed_calls import DAY_NS, SEAL, START_NS, SetClock
-from turnpike.domain.outcome import CallStatus
+from turnpike.domain.call_status import CallStatus
 from turnpike.gateway.idempotency.claim import Claim, take_away
 from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepeatable
 from turnpike.gateway.idempotency.folder import Damaged, Folder, FolderBounds, Found, NoRoom, Running

@@ -20,7 +20,7 @@ from tests.unit.gateway.outcomes import (
     samples_of,
     value,
 )
-from turnpike.domain.outcome import CallStatus
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.usage import Usage
 from turnpike.gateway.metrics.counts_file import LABEL_BYTES, SERIES_PER_METRIC, VALUES_PER_LABEL
 from turnpike.gateway.metrics.folder import read_totals

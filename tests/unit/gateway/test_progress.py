@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from turnpike.dialects.openai_chat import CHAT
+from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import MissingKey
 from turnpike.domain.ids import CallId
-from turnpike.domain.outcome import CallStatus
 from turnpike.gateway.progress import Progress
 from turnpike.ports.http import Request
 

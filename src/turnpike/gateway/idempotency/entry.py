@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from turnpike.domain.outcome import CallStatus
+from turnpike.domain.call_status import CallStatus
 from turnpike.ports.sealing import Seal
 
 PURPOSE: Final = "idempotency"

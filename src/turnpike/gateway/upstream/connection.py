@@ -343,11 +343,11 @@ class UpstreamConnection(Limited, asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is whole, or an interim one, which is passed over."""
         status = self._parser.get_status_code()
-        if status >= 200:
+        if 100 <= status < 200:
+            self.headers = {}
+        else:
             self.status = status
             self._headers_complete = True
-        else:
-            self.headers = {}
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
