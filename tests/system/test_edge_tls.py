@@ -7,6 +7,8 @@ import datetime
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.system.edge import Edge, Wire, a_request, running_edge, statuses, wait_until
 from turnpike.gateway.certificates import Certificates
-from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.limits import TURNED_AWAY_AT_ONCE, EdgeLimits
 
 
 def write_certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -98,6 +100,63 @@ def test_a_handshake_that_does_not_come_is_closed_after_the_head_time(tmp_path: 
     with running_edge(limits, tls=Certificates(*files).tls) as edge, edge.connect() as wire:
         wire.send(b"\x16\x03\x01")
         assert wire.read_to_end() == b""
+
+
+def silent(edge: Edge, count: int, stack: ExitStack) -> list[Wire]:
+    """Callers that connect and say nothing."""
+    before = edge.connections
+    wires = [stack.enter_context(edge.connect()) for _ in range(count)]
+    wait_until(lambda: edge.connections == before + count, "all are counted")
+    return wires
+
+
+def test_who_says_nothing_is_counted_from_the_start_and_turned_away_beyond_the_limit(tmp_path: Path) -> None:
+    files = write_certificate(tmp_path, "one.test")
+    limits = EdgeLimits(connections=2, linger_seconds=0.2)
+    with ExitStack() as stack, running_edge(limits, tls=Certificates(*files).tls) as edge:
+        callers = silent(edge, 2, stack)
+        with connect(edge, "one.test", files[0]) as third:
+            assert statuses(third.read_to_end()) == [503]
+        callers.extend(silent(edge, TURNED_AWAY_AT_ONCE, stack))
+        with edge.connect() as cut:
+            assert cut.read_to_end() == b""
+        for caller in callers:
+            caller.sock.close()
+
+
+def test_of_too_many_handshakes_the_oldest_gives_way(tmp_path: Path) -> None:
+    files = write_certificate(tmp_path, "one.test")
+    limits = EdgeLimits(handshakes=2, linger_seconds=0.2)
+    with ExitStack() as stack, running_edge(limits, tls=Certificates(*files).tls) as edge:
+        oldest, second = silent(edge, 2, stack)
+        with connect(edge, "one.test", files[0]) as caller:
+            assert oldest.read_to_end() == b""
+            caller.send(a_request(body=b"abc"))
+            assert caller.read_answer().endswith(b" 3")
+        second.sock.close()
+
+
+def test_silent_handshakes_end_with_their_time_and_do_not_hold_up_the_end_of_the_worker(
+    tmp_path: Path,
+) -> None:
+    files = write_certificate(tmp_path, "one.test")
+    limits = EdgeLimits(head_seconds=0.3, linger_seconds=0.2)
+    with ExitStack() as stack, running_edge(limits, tls=Certificates(*files).tls) as edge:
+        for caller in silent(edge, 20, stack):
+            assert caller.read_to_end() == b""
+    with ExitStack() as stack:
+        edge = Edge(EdgeLimits(head_seconds=60.0), {}, Certificates(*files).tls)
+        edge.start()
+        (caller,) = silent(edge, 1, stack)
+        edge.stop()
+        assert caller.read_to_end() == b""
+
+
+def test_many_callers_at_once_are_all_served(tmp_path: Path) -> None:
+    files = write_certificate(tmp_path, "one.test")
+    with running_edge(tls=Certificates(*files).tls) as edge, ThreadPoolExecutor(20) as callers:
+        answers = callers.map(lambda _: serves(edge, "one.test", files[0]), range(100))
+        assert all(answers)
 
 
 def test_a_renewed_certificate_is_served_soon_and_open_connections_stay(tmp_path: Path) -> None:

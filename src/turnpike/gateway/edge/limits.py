@@ -28,7 +28,8 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     body_seconds: from the last header to the last byte of the body.
     idle_seconds: an open connection with nothing to do.
     stall_seconds: a caller that does not read what it asked for.
-    connections: open at once in one worker.
+    connections: open at once in one worker, those in their TLS handshake among them.
+    handshakes: of TLS under way at once in one worker; beyond, the oldest gives way.
     requests_per_connection: after so many the connection is closed in good order.
     pipelined_requests: waiting on one connection before no more is read from it.
     calls_in_flight: at once in one worker.
@@ -44,6 +45,7 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     idle_seconds: float = 75.0
     stall_seconds: float = 60.0
     connections: int = 20_000
+    handshakes: int = 4_096
     requests_per_connection: int = 1_000_000
     pipelined_requests: int = 16
     calls_in_flight: int = 10_000

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from turnpike.domain.errors import InternalError, Overloaded, TurnpikeError
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.connection import Connection
+from turnpike.gateway.edge.handshakes import Handshakes
 from turnpike.gateway.edge.house import Guest, RenderedError
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.reader import Refusal
@@ -54,6 +56,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._group: asyncio.TaskGroup | None = None
         self._connections: set[Guest] = set()
+        self._handshakes: Handshakes | None = None
         self._listener: asyncio.Server | None = None
         self._date_timer: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
@@ -74,16 +77,11 @@ class Server:
         """
         self._group = group
         self._tell_date()
-        self._listener = await self._loop.create_server(
-            lambda: Connection(self),
-            host,
-            port,
-            ssl=tls,
-            backlog=BACKLOG,
-            reuse_port=True,
-            ssl_handshake_timeout=self.limits.head_seconds if tls else None,
-            ssl_shutdown_timeout=self.limits.linger_seconds if tls else None,
-        )
+        taken: Callable[[], asyncio.Protocol] = partial(Connection, self)
+        if tls is not None:
+            self._handshakes = Handshakes(self, tls, taken)
+            taken = self._handshakes.arrival
+        self._listener = await self._loop.create_server(taken, host, port, backlog=BACKLOG, reuse_port=True)
         return int(self._listener.sockets[0].getsockname()[1])
 
     def drain(self) -> None:
@@ -98,6 +96,8 @@ class Server:
             self._listener.close()
         if self._date_timer is not None:
             self._date_timer.cancel()
+        if self._handshakes is not None:
+            self._handshakes.give_up_all()
         self.drain()
         if self._connections:
             with contextlib.suppress(TimeoutError):
@@ -107,13 +107,13 @@ class Server:
 
     @property
     def connections(self) -> int:
-        """Open connections."""
-        return len(self._connections)
+        """Open connections, those in their handshake among them."""
+        return len(self._connections) + (0 if self._handshakes is None else len(self._handshakes))
 
     @property
     def overcrowding(self) -> int:
         """By how many there are more connections than the limit."""
-        return len(self._connections) - self.limits.connections
+        return self.connections - self.limits.connections
 
     # What a connection asks of its server
 
