@@ -14,10 +14,10 @@ from fastapi import FastAPI
 
 from turnpike.control.app import make_control
 from turnpike.control.plane import Plane
-from turnpike.control.services.identify import local_token
 from turnpike.control.services.start import Started
 from turnpike.domain.provider import ProviderKind
 from turnpike.domain.snapshot import Provider
+from turnpike.ports.sealing import local_token
 
 START_NS = 1_800_000_000_000_000_000
 SECOND_NS = 1_000_000_000

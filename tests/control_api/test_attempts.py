@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.control_api.bench import Bench, caller
 from turnpike.control.attempts import FAILURES_MAX
-from turnpike.control.services.identify import local_token, node_token
+from turnpike.ports.sealing import local_token, node_token
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from tests.control_api.bench import Bench, applied, caller, made_key
 from turnpike.control.app import ROUTERS, make_control
 from turnpike.control.permissions import CHANGING, HOLDERS, OPERATIONS, ROLES, Permission
 from turnpike.control.resources.table import KINDS
-from turnpike.control.services.identify import local_token
+from turnpike.ports.sealing import local_token
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,14 +15,16 @@ from fastapi import FastAPI
 from tests.control_api.bench import Bench, SetClock, caller, made_key
 from turnpike.adapters.sql.store import open_postgres_store
 from turnpike.control.app import make_control
-from turnpike.control.publish import Delivery, Publication, Published, Report, delivery_for
-from turnpike.control.services.identify import local_token, node_token
+from turnpike.control.publish import Delivery, Publication, Published, delivery_for
 from turnpike.domain.snapshot import decode_snapshot
+from turnpike.ports.link import Report
+from turnpike.ports.sealing import local_token, node_token
 
 pytestmark = pytest.mark.anyio
 
 BOUND_SECONDS = 10
 ONE, TWO = Published("1-a", 1, 0, b"one"), Published("2-b", 2, 0, b"two")
+THREE = Published("3-d", 3, 0, b"three")
 
 
 def a_report(**fields: Any) -> Report:
@@ -49,6 +51,17 @@ def test_a_candidate_is_offered_once() -> None:
     assert delivery_for(a_report(running="1-a", refused="2-b"), ONE, TWO) is None
 
 
+def test_what_is_published_goes_before_what_is_offered() -> None:
+    assert delivery_for(a_report(running="0-z"), ONE, TWO) == Delivery("publish", "1-a", b"one")
+    assert delivery_for(a_report(running="0-z", offered="2-b"), ONE, TWO) == Delivery(
+        "publish", "1-a", b"one"
+    )
+
+
+def test_a_worker_that_still_provisions_is_not_offered_the_same_again() -> None:
+    assert delivery_for(a_report(running="1-a", preparing="2-b"), ONE, TWO) is None
+
+
 def test_what_a_worker_holds_ready_is_published_without_its_bytes() -> None:
     assert delivery_for(a_report(running="1-a", offered="2-b"), TWO, None) == Delivery("publish", "2-b", b"")
 
@@ -71,6 +84,84 @@ async def test_a_worker_that_hangs_up_while_asked_is_not_waited_for() -> None:
         publication.leave(report)
         await polling
         await publication.offer(TWO)
+
+
+async def ends_at_once(waiting: Coroutine[Any, Any, object]) -> bool:
+    """Whether it ends without waiting for anything."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(waiting)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        is_done = task.done()
+        task.cancel()
+    return is_done
+
+
+async def test_a_worker_that_stays_silent_is_waited_for_once_and_again_when_it_is_heard_of() -> None:
+    publication = Publication(SetClock(), offer_seconds=0.05)
+    publication.publish(ONE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    assert not await ends_at_once(publication.offer(TWO))
+    assert await publication.offer(TWO)
+    publication.publish(TWO)
+    assert await ends_at_once(publication.spread("2-b"))
+    assert await ends_at_once(publication.offer(THREE))
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    assert not await ends_at_once(publication.spread("2-b"))
+    assert not await ends_at_once(publication.offer(THREE))
+
+
+async def test_a_worker_that_provisions_for_long_is_soon_heard_of_again() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    async with asyncio.timeout(BOUND_SECONDS):
+        assert await publication.answer(a_report(running="1-a", preparing="2-b")) is None
+
+
+async def test_an_offer_that_is_cancelled_leaves_nothing_behind() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    async with asyncio.TaskGroup() as tasks:
+        offering = tasks.create_task(publication.offer(TWO))
+        delivery = await publication.answer(a_report(running="1-a"))
+        assert delivery == Delivery("offer", "2-b", b"two")
+        offering.cancel()
+    assert await publication.answer(a_report(running="1-a"), hold_seconds=0) is None
+
+
+async def test_a_publication_overtakes_the_offer_that_knows_nothing_of_it() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        offering = tasks.create_task(publication.offer(TWO))
+        await publication.answer(a_report(running="1-a"))
+        publication.publish(Published("2-c", 2, 0, b"revoked"))
+        assert await publication.answer(a_report(running="1-a", offered="2-b")) == Delivery(
+            "publish", "2-c", b"revoked"
+        )
+    assert offering.result() is False
+
+
+async def test_an_offer_outlives_a_publication_that_it_was_decided_on() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        offering = tasks.create_task(publication.offer(THREE))
+        await publication.answer(a_report(running="1-a"))
+        publication.publish(TWO)
+        assert await publication.answer(a_report(running="2-b")) == Delivery("offer", "3-d", b"three")
+        await publication.answer(a_report(running="2-b", offered="3-d"), hold_seconds=0)
+    assert offering.result() is True
+
+
+def test_nothing_is_published_over_what_is_later() -> None:
+    publication = Publication(SetClock())
+    publication.publish(TWO)
+    publication.publish(ONE)
+    assert publication.current == TWO
 
 
 async def test_a_worker_that_was_not_heard_of_is_forgotten() -> None:
@@ -100,6 +191,9 @@ class Worker:
         self._client = caller(app, token)
         self._name = name
         self.refuses = refuses
+        self.awake = asyncio.Event()
+        self.awake.set()
+        self.was_offered = asyncio.Event()
         self.running: str | None = None
         self.served: list[str] = []
         self.keys: dict[str, bool] = {}
@@ -123,6 +217,8 @@ class Worker:
                 return
             version = answer.headers["x-turnpike-snapshot"]
             if answer.headers["x-turnpike-phase"] == "offer":
+                self.was_offered.set()
+                await self.awake.wait()
                 refused = version if self.refuses else None
                 held = {} if self.refuses else {version: answer.content}
                 continue
@@ -204,6 +300,55 @@ async def test_a_revocation_asks_nobody_and_reaches_everybody(bench: Bench) -> N
             while not all(worker.keys["k"] for worker in workers):
                 await asyncio.sleep(0)
     assert answer.status_code == 200
+
+
+async def test_a_revocation_waits_for_no_worker_that_hangs_and_for_no_other_change(bench: Bench) -> None:
+    async with control(bench) as (app, client):
+        await made_key(client, "k", role="viewer")
+        async with working(bench, app, False, False) as (live, hung), asyncio.TaskGroup() as tasks:
+            hung.awake.clear()
+            changing = tasks.create_task(client.put("/api/v1/keys/other", json={"role": "viewer"}))
+            await hung.was_offered.wait()
+            async with asyncio.timeout(1):
+                answer = await client.post("/api/v1/keys/k/revoke")
+                while not live.keys["k"]:
+                    await asyncio.sleep(0)
+            assert (answer.status_code, changing.done(), hung.keys["k"]) == (200, False, False)
+            hung.awake.set()
+            while not ("other" in hung.keys and "other" in live.keys):
+                await asyncio.sleep(0)
+            assert (live.keys["k"], hung.keys["k"]) == (True, True)
+        assert changing.result().status_code == 201
+        assert (await client.get("/api/v1/keys/k")).json()["meta"]["revoked_at"] is not None
+
+
+async def test_many_revocations_at_once_are_all_carried_out_beside_a_change(bench: Bench) -> None:
+    names = [f"k{n}" for n in range(30)]
+    async with control(bench) as (app, client), working(bench, app, False) as (worker,):
+        keys = [{"name": name, "role": "viewer"} for name in names]
+        await client.post("/api/v1/apply?owner=d", json={"keys": keys})
+        changes = [client.post(f"/api/v1/keys/{name}/revoke") for name in names]
+        answers = await asyncio.gather(client.put("/api/v1/keys/other", json={"role": "viewer"}), *changes)
+        while not all(worker.keys[name] for name in names):
+            await asyncio.sleep(0)
+    assert {answer.status_code for answer in answers[1:]} == {200}
+
+
+async def test_a_worker_that_runs_what_another_control_process_published_is_not_set_back(
+    bench: Bench,
+) -> None:
+    async with bench.serving() as app:
+        async with bench.client() as other:
+            await made_key(other, "k", role="viewer")
+        latest = bench.plane.store.snapshots(1)[0].version
+        report = {"worker": "host/0", "pid": 7, "state": "ready", "running": latest}
+        async with caller(app, node_token(bench.plane.seal)) as node, asyncio.TaskGroup() as tasks:
+            held = tasks.create_task(node.post("/internal/v1/link", json=report))
+            async with asyncio.timeout(BOUND_SECONDS):
+                while app.state.road.publication.current.version != latest:
+                    await asyncio.sleep(0)
+            app.state.road.publication.stop()
+        assert held.result().status_code == 204
 
 
 async def test_a_change_that_workers_cannot_see_is_not_published(bench: Bench) -> None:

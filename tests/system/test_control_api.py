@@ -19,8 +19,8 @@ from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.control.app import make_control, run_control
 from turnpike.control.plane import Plane
-from turnpike.control.services.identify import local_token, node_token
 from turnpike.control.services.start import Variables, start
+from turnpike.ports.sealing import local_token, node_token
 from turnpike.providers.table import PROVIDERS
 
 pytestmark = pytest.mark.anyio

@@ -9,10 +9,8 @@ from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.home import existing_seal
 from turnpike.bootstrap.running import running_at
 from turnpike.client import TIMEOUT_SECONDS, ControlClient
+from turnpike.ports.sealing import local_token
 from turnpike.settings import Settings
-
-LOCAL_PURPOSE = "local-admin"
-LOCAL_TEXT = b"local"
 
 
 def control_client(found: Configuration, timeout_seconds: float = TIMEOUT_SECONDS) -> ControlClient:
@@ -38,7 +36,7 @@ def _local_token(settings: Settings) -> str | None:
     if not is_this_machine(control_url(settings), settings):
         return None
     seal = existing_seal(settings)
-    return None if seal is None else seal.digest(LOCAL_TEXT, LOCAL_PURPOSE).hex()
+    return None if seal is None else local_token(seal)
 
 
 def is_this_machine(url: str, settings: Settings) -> bool:

@@ -27,10 +27,9 @@ from turnpike.bootstrap.role import run_role
 from turnpike.control.app import make_control
 from turnpike.control.app import run_control as run_control_app
 from turnpike.control.plane import Plane
-from turnpike.control.services.secrets import CREDENTIAL_PURPOSE
 from turnpike.domain.errors import StoreUnavailable
 from turnpike.domain.snapshot import Provider, opened
-from turnpike.ports.sealing import Seal
+from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 from turnpike.supervisor.notices import Announcer, Ready

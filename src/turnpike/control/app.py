@@ -19,8 +19,8 @@ from turnpike.control.api.problems import answer_errors
 from turnpike.control.api.requests import admit
 from turnpike.control.attempts import Attempts
 from turnpike.control.plane import Plane
-from turnpike.control.publish import Publication, published_before
-from turnpike.control.services.carry_out import Road
+from turnpike.control.publish import Publication
+from turnpike.control.services.carry_out import Road, publish_stored
 from turnpike.domain.errors import StoreUnavailable
 
 FOLLOW_SECONDS = 0.5
@@ -128,7 +128,7 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     road: Road = app.state.road
-    await _publish_stored(road)
+    await publish_stored(road)
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(_follow(road))
         yield
@@ -151,19 +151,10 @@ async def _follow(road: Road) -> None:
         try:
             revision = await asyncio.to_thread(road.plane.store.revision)
             if revision != seen:
-                async with road.publication.turn:
-                    await _publish_stored(road)
+                await publish_stored(road)
                 seen = revision
         except StoreUnavailable as fault:
             _log.warning("store.unavailable", reason=fault.message)
-
-
-async def _publish_stored(road: Road) -> None:
-    """Publish the newest snapshot in store, where it is newer than what is published."""
-    kept = await asyncio.to_thread(road.plane.store.snapshots, 1)
-    current = road.publication.current
-    if kept and (current is None or kept[0].serial > current.serial):
-        road.publication.publish(published_before(kept[0]))
 
 
 def _operation_id(route: APIRoute) -> str:

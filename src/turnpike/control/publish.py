@@ -2,20 +2,21 @@
 
 A worker asks over the node link and is answered when there is something for it. A candidate is
 offered first (the worker provisions and holds it ready), and only when nobody refuses is it published.
-All of this lives on one event loop; nothing here is called from a thread.
+What is published goes before what is offered: a revocation overtakes a candidate, which is decided
+anew then. All of this lives on one event loop; nothing here is called from a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
 from turnpike.domain.errors import ProvisionRefused
 from turnpike.domain.snapshot import Snapshot, encode_snapshot
 from turnpike.ports.clock import Clock
+from turnpike.ports.link import Phase, Report
 from turnpike.ports.store import StoredSnapshot
 
 HOLD_SECONDS = 15.0
@@ -25,7 +26,10 @@ LIVE_SECONDS = 20.0
 """A worker that was not heard of for so long is gone."""
 
 OFFER_SECONDS = 5.0
-"""How long workers have to provision a candidate; one that says nothing counts as not asked."""
+"""How long workers have to provision a candidate; who says nothing is waited for no more until he is heard of."""
+
+PREPARING_HOLD_SECONDS = 0.25
+"""How long the question of a worker that still provisions is held: it has more to say soon."""
 
 SPREAD_SECONDS = 2.0
 """How long an answer waits for workers to say that they run what was published."""
@@ -34,21 +38,6 @@ WORKERS_MAX = 4096
 """More workers than this are not kept in mind."""
 
 _SECOND_NS = 1_000_000_000
-
-WorkerState = Literal["starting", "ready", "draining"]
-Phase = Literal["offer", "publish"]
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What a worker says of itself (the node link's body); versions are null where there is none."""
-
-    worker: str
-    pid: int
-    state: WorkerState
-    running: str | None = None
-    offered: str | None = None
-    refused: str | None = None
-    fault: str | None = None
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -86,14 +75,24 @@ def published_before(stored: StoredSnapshot) -> Published:
 
 
 def delivery_for(report: Report, current: Published | None, candidate: Published | None) -> Delivery | None:
-    """What there is to say to a worker now; None where it has to wait."""
-    if candidate is not None and _is_asked(report):
-        decided = candidate.version in (report.offered, report.refused)
-        return None if decided else Delivery("offer", candidate.version, candidate.body)
-    if current is None or report.running == current.version or report.refused == current.version:
+    """What there is to say to a worker now, first of all what is published; None where it has to wait."""
+    if current is not None and current.version not in (report.running, report.refused):
+        held_ready = report.offered == current.version
+        return Delivery("publish", current.version, b"" if held_ready else current.body)
+    if candidate is None or not _is_asked(report) or candidate.version in _settled(report):
         return None
-    held_ready = report.offered == current.version
-    return Delivery("publish", current.version, b"" if held_ready else current.body)
+    return Delivery("offer", candidate.version, candidate.body)
+
+
+def is_ahead(report: Report, current: Published | None) -> bool:
+    """Whether a worker runs something later than what is published here: another control process may be quicker."""
+    serial = (report.running or "").partition("-")[0]
+    return current is not None and serial.isdecimal() and int(serial) > current.serial
+
+
+def _settled(report: Report) -> tuple[str | None, ...]:
+    """The candidates that a worker need not be offered again."""
+    return report.offered, report.refused, report.preparing
 
 
 def _is_asked(report: Report) -> bool:
@@ -102,14 +101,21 @@ def _is_asked(report: Report) -> bool:
 
 
 class Publication:
-    """Who runs what, and what is being published. `turn` is taken for as long as a change is made."""
+    """Who runs what, and what is being published.
 
-    def __init__(self, clock: Clock) -> None:
+    `turn` is taken for as long as a change is made that workers are asked about; `turn_at_once` for
+    as long as one that asks nobody. Neither waits for the other.
+    """
+
+    def __init__(self, clock: Clock, offer_seconds: float = OFFER_SECONDS) -> None:
         self.turn = asyncio.Lock()
+        self.turn_at_once = asyncio.Lock()
         self.current: Published | None = None
         self._clock = clock
+        self._offer_seconds = offer_seconds
         self._candidate: Published | None = None
         self._workers: dict[str, WorkerView] = {}
+        self._silent: frozenset[str] = frozenset()
         self._news = asyncio.Event()
         self._stopped = False
 
@@ -121,6 +127,9 @@ class Publication:
     async def answer(self, report: Report, hold_seconds: float = HOLD_SECONDS) -> Delivery | None:
         """What the worker is told: at once where there is something, else when there is, or None after the hold."""
         view = self._seen(report)
+        self._silent -= {report.worker}
+        if report.preparing is not None:
+            hold_seconds = min(hold_seconds, PREPARING_HOLD_SECONDS)
         try:
             async with asyncio.timeout(hold_seconds):
                 while not self._stopped and self._workers.get(report.worker) is view:
@@ -139,43 +148,49 @@ class Publication:
             del self._workers[report.worker]
             self._tell()
 
-    async def offer(self, candidate: Published) -> None:
-        """Let every live worker provision the candidate. Raises ProvisionRefused where one cannot."""
+    async def offer(self, candidate: Published) -> bool:
+        """Let every worker that is heard of provision the candidate.
+
+        False where something was published meanwhile that the candidate knows nothing of: decide anew.
+        Raises ProvisionRefused where a worker cannot. However it ends, nothing is offered any more.
+        """
         asked = frozenset(name for name, view in self._live().items() if _is_asked(view.report))
+        asked -= self._silent
         self._candidate = candidate
         self._tell()
         try:
-            async with asyncio.timeout(OFFER_SECONDS):
-                while self._undecided(asked, candidate.version):
+            async with asyncio.timeout(self._offer_seconds):
+                while self._candidate is candidate and self._undecided(asked, candidate.version):
                     await self._news.wait()
         except TimeoutError:
-            pass
+            self._silent |= self._undecided(asked, candidate.version)
+        finally:
+            overtaken = self._candidate is not candidate
+            if not overtaken:
+                self._candidate = None
         refusals = self._refusals(asked, candidate.version)
         if refusals:
-            self.withdraw()
             raise ProvisionRefused(
                 "gateway workers cannot serve from this configuration, and nothing was changed: "
                 + "; ".join(f"{worker}: {fault}" for worker, fault in refusals.items()),
                 refusals,
             )
-
-    def withdraw(self) -> None:
-        """The candidate is not to be; workers go on with what they have."""
-        self._candidate = None
+        return not overtaken
 
     def publish(self, snapshot: Published) -> None:
-        """From now on this is what every worker runs."""
-        self._candidate = None
+        """From now on this is what every worker runs, unless something later is published already."""
+        if self.current is not None and snapshot.serial <= self.current.serial:
+            return
+        if self._candidate is not None and self._candidate.serial <= snapshot.serial:
+            self._candidate = None
         self.current = snapshot
         self._tell()
 
     async def spread(self, version: str) -> tuple[WorkerView, ...]:
-        """The live workers, once all of them run the version, or as they are after `SPREAD_SECONDS`."""
+        """The live workers, once all that are heard of run the version or a later one, or as they are after `SPREAD_SECONDS`."""
         try:
             async with asyncio.timeout(SPREAD_SECONDS):
-                while any(
-                    view.report.running != version and _is_asked(view.report) for view in self.workers()
-                ):
+                while any(self._lacks(version, view.report) for view in self.workers()):
                     await self._news.wait()
         except TimeoutError:
             pass
@@ -206,13 +221,23 @@ class Publication:
     def _forget_the_gone(self) -> None:
         oldest = self._clock.monotonic_ns() - round(LIVE_SECONDS * _SECOND_NS)
         self._workers = {name: view for name, view in self._workers.items() if view.seen_ns >= oldest}
+        self._silent &= self._workers.keys()
 
-    def _undecided(self, asked: frozenset[str], version: str) -> bool:
-        """Whether a worker that was asked has still to answer, and none has refused yet."""
-        reports = [view.report for name, view in self._workers.items() if name in asked]
-        if any(report.refused == version for report in reports):
+    def _undecided(self, asked: frozenset[str], version: str) -> frozenset[str]:
+        """Of the workers that were asked, those that have still to answer; nobody once one has refused."""
+        reports = {name: view.report for name, view in self._workers.items() if name in asked}
+        if any(report.refused == version for report in reports.values()):
+            return frozenset()
+        return frozenset(
+            name for name, report in reports.items() if report.offered != version and _is_asked(report)
+        )
+
+    def _lacks(self, version: str, report: Report) -> bool:
+        """Whether a worker that is heard of has still to take up the version, or what came after it."""
+        latest = self.current.version if self.current else None
+        if report.worker in self._silent or not _is_asked(report):
             return False
-        return any(report.offered != version and _is_asked(report) for report in reports)
+        return report.running not in (version, latest)
 
     def _refusals(self, asked: frozenset[str], version: str) -> dict[str, str]:
         return {

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
+
+KEY_PURPOSE: Final = "key"
+"""Digests of callers' keys."""
+
+CREDENTIAL_PURPOSE: Final = "credential"
+"""What providers are shown: credentials, secret headers, proxies' passwords."""
+
+_NODE_PURPOSE: Final = "node-link"
+_LOCAL_PURPOSE: Final = "local-admin"
 
 
 class Seal(Protocol):
@@ -16,3 +25,13 @@ class Seal(Protocol):
 
     def digest(self, secret: bytes, purpose: str) -> bytes:
         """32 bytes that recognise the secret and give nothing of it away without the master key."""
+
+
+def node_token(seal: Seal) -> str:
+    """What gateway workers show control: proof that they have its master key."""
+    return seal.digest(b"node", _NODE_PURPOSE).hex()
+
+
+def local_token(seal: Seal) -> str:
+    """What the command line on control's own machine shows in a key's place: proof that the home is at hand."""
+    return seal.digest(b"local", _LOCAL_PURPOSE).hex()

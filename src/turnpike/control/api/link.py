@@ -7,22 +7,26 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from turnpike.control.api.requests import Way, read_json
-from turnpike.control.publish import Delivery, Publication, Report
+from turnpike.control.publish import Delivery, Publication, is_ahead
+from turnpike.control.services.carry_out import publish_stored
+from turnpike.ports.link import LINK_PATH, PHASE_HEADER, SNAPSHOT_TYPE, VERSION_HEADER, Report
 
 REPORT_MAX_BYTES = 64 * 1024
-SNAPSHOT_TYPE = "application/vnd.turnpike.snapshot"
 
 router = APIRouter(tags=["node link"])
 
 
-@router.post("/internal/v1/link")
+@router.post(LINK_PATH)
 async def link(request: Request, road: Way) -> Response:
     """What the worker is to do, at once or as soon as there is something; 204 where there was nothing."""
     report = await read_json(request, Report, REPORT_MAX_BYTES)
+    if is_ahead(report, road.publication.current):
+        # Another control process on the same store was quicker: no worker goes back to what was before.
+        await publish_stored(road)
     delivery = await _answer_or_leave(request, road.publication, report)
     if delivery is None:
         return Response(status_code=204)
-    headers = {"x-turnpike-phase": delivery.phase, "x-turnpike-snapshot": delivery.version}
+    headers = {PHASE_HEADER: delivery.phase, VERSION_HEADER: delivery.version}
     return Response(delivery.body, 200, headers, SNAPSHOT_TYPE)
 
 

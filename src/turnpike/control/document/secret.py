@@ -11,6 +11,7 @@ from turnpike.control.document.fault import Fault, Place, shown
 from turnpike.control.document.reference import FileReference, Hidden, Outside, Part, SealedReference
 from turnpike.control.document.url import proxy_complaint
 from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
+from turnpike.ports.sealing import CREDENTIAL_PURPOSE, KEY_PURPOSE
 
 MAX_SECRET_CHARACTERS = 16_384
 
@@ -46,9 +47,9 @@ class SecretSlot(msgspec.Struct, frozen=True):
     path: str
 
     @property
-    def purpose(self) -> Literal["key", "credential"]:
+    def purpose(self) -> str:
         """The purpose that the seal closes (or digests) it under."""
-        return "key" if self.form == "key" else "credential"
+        return KEY_PURPOSE if self.form == "key" else CREDENTIAL_PURPOSE
 
 
 class Given(msgspec.Struct, frozen=True):

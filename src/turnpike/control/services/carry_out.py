@@ -1,4 +1,8 @@
-"""Carrying a decision out: offered to the workers, stored, published; one change at a time."""
+"""Carrying a decision out: offered to the workers, stored, published.
+
+What keeps two changes apart is the store, which takes a change only of the state that it was decided
+on; taking turns merely spares them from being decided anew.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ import msgspec
 import structlog
 
 from turnpike.control.plane import Plane
-from turnpike.control.publish import Publication, published
+from turnpike.control.publish import Publication, published, published_before
 from turnpike.control.services.change import Decision
 from turnpike.domain.errors import Conflict
 from turnpike.ports.store import Change, State, StoreMoved
 
-ATTEMPTS = 5
-"""How often a change is decided anew because another control process was quicker."""
+ATTEMPTS = 20
+"""How often a change is decided because a revocation, or another control process, was quicker."""
 
 Decide = Callable[[State], Decision]
 
@@ -37,16 +41,17 @@ async def carry_out(road: Road, decide: Decide) -> Decision:
     async with road.publication.turn:
         for _ in range(ATTEMPTS):
             decision = await _decided(road.plane, decide)
-            if decision.snapshot is not None:
-                await road.publication.offer(published(decision.snapshot))
-            if await _stored(road, decision):
+            if await _accepted(road, decision) and await _stored(road, decision):
                 return decision
     raise Conflict("the configuration is being changed by others all the time: try again")
 
 
 async def carry_out_at_once(road: Road, decide: Decide) -> Decision:
-    """As `carry_out`, without asking workers first: what withdraws a right waits for nobody."""
-    async with road.publication.turn:
+    """As `carry_out`, without asking workers first: what withdraws a right waits for nobody.
+
+    Not for a change that workers are being asked about either: that one is decided anew afterwards.
+    """
+    async with road.publication.turn_at_once:
         for _ in range(ATTEMPTS):
             decision = await _decided(road.plane, decide)
             if await _stored(road, decision):
@@ -73,6 +78,13 @@ async def _decided(plane: Plane, decide: Decide) -> Decision:
     return await asyncio.to_thread(lambda: decide(plane.store.state()))
 
 
+async def _accepted(road: Road, decision: Decision) -> bool:
+    """Whether workers hold the outcome ready; False where something later was published meanwhile."""
+    if decision.snapshot is None:
+        return True
+    return await road.publication.offer(published(decision.snapshot))
+
+
 async def _stored(road: Road, decision: Decision) -> bool:
     """Store and publish; False where the store has moved on since the decision."""
     if decision.change is None:
@@ -81,13 +93,17 @@ async def _stored(road: Road, decision: Decision) -> bool:
         await asyncio.to_thread(road.plane.store.commit, decision.change)
     except StoreMoved:
         return False
-    else:
-        if decision.snapshot is not None:
-            road.publication.publish(published(decision.snapshot))
-    finally:
-        road.publication.withdraw()
+    if decision.snapshot is not None:
+        road.publication.publish(published(decision.snapshot))
     _note(decision.change)
     return True
+
+
+async def publish_stored(road: Road) -> None:
+    """Publish the newest snapshot in store, where it is later than what is published."""
+    kept = await asyncio.to_thread(road.plane.store.snapshots, 1)
+    if kept:
+        road.publication.publish(published_before(kept[0]))
 
 
 def _note(change: Change) -> None:

@@ -11,11 +11,10 @@ from turnpike.control.permissions import OWNER, Actor
 from turnpike.control.plan import Held
 from turnpike.control.plane import Plane
 from turnpike.control.resources.key import Key
-from turnpike.control.services.secrets import KEY_PURPOSE
 from turnpike.control.services.standing import held_of, id_of_stored, rights_of
 from turnpike.domain.errors import ExpiredKey, InvalidKey, MissingKey, PermissionDenied, RevokedKey
 from turnpike.domain.key import is_mistyped
-from turnpike.ports.sealing import Seal
+from turnpike.ports.sealing import KEY_PURPOSE, Seal, local_token, node_token
 from turnpike.ports.store import StoredKey
 
 LOCAL_ACTOR = Actor("local", role=OWNER, at_home=True)
@@ -28,19 +27,9 @@ TOKEN_MAX_CHARACTERS = 4096
 TEAMS_AT_ONCE = 1000
 
 
-def local_token(seal: Seal) -> str:
-    """What the command line on control's own machine shows instead of a key."""
-    return seal.digest(b"local", "local-admin").hex()
-
-
 def is_local(seal: Seal, token: str | None) -> bool:
     """Whether the token is that of whoever has the home at hand."""
     return token is not None and _is(token, local_token(seal))
-
-
-def node_token(seal: Seal) -> str:
-    """What gateway workers show."""
-    return seal.digest(b"node", "node-link").hex()
 
 
 def check_node(seal: Seal, token: str | None) -> None:

@@ -14,11 +14,10 @@ from turnpike.control.plan import Deletion, Plan
 from turnpike.control.plane import Plane
 from turnpike.control.services.standing import sealed_secrets
 from turnpike.domain.key import MINTING_BYTES, mint_key
+from turnpike.ports.sealing import CREDENTIAL_PURPOSE, KEY_PURPOSE
 from turnpike.ports.store import SealedSecret, State, StoredKey, StoredSecret
 
 KEYS = "keys"
-KEY_PURPOSE = "key"
-CREDENTIAL_PURPOSE = "credential"
 
 
 class Secrets(msgspec.Struct, frozen=True):

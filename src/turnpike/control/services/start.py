@@ -28,11 +28,12 @@ from turnpike.control.services.carry_out import carry_out_alone
 from turnpike.control.services.change import Decision, Proposal, decide
 from turnpike.control.services.documents import SYSTEM_OWNER, Document, Reviewed, decide_document
 from turnpike.control.services.identify import SYSTEM_ACTOR
-from turnpike.control.services.secrets import KEY_PURPOSE, KEYS, minted_secret
+from turnpike.control.services.secrets import KEYS, minted_secret
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
 from turnpike.control.services.standing import sealed_secrets, standing_of
 from turnpike.domain.errors import InvalidRequest
 from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
+from turnpike.ports.sealing import KEY_PURPOSE
 from turnpike.ports.store import Change, State
 
 CHECK_NOTE = "master-key-check"
