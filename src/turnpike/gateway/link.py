@@ -45,6 +45,14 @@ class Report(msgspec.Struct, frozen=True):
     fault: str | None = None
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """A snapshot as control sent it: offered, to be made ready, or published, to be served with."""
+
+    is_offer: bool
+    version: str
+    body: bytes
+
+
 class Link:
     """Keeps a gate's configuration in step with control."""
 
@@ -69,8 +77,10 @@ class Link:
     async def start(self, within_seconds: float) -> None:
         """Be ready to serve: by control's snapshot, or by the last good one where it is away."""
         try:
+            # The bound is for control's word; what it then takes to get ready is this worker's own work.
             async with asyncio.timeout(within_seconds):
-                await self._poll()
+                told = await self._ask()
+            await self._follow(told)
         except (TimeoutError, TurnpikeError, Unreached, ValueError) as fault:
             self._log.warning("link.away", reason=str(fault) or "no answer in time")
         if self._swap.running is None:
@@ -82,7 +92,7 @@ class Link:
         away = False
         while True:
             try:
-                await self._poll()
+                await self._follow(await self._ask())
             except (TurnpikeError, Unreached, ValueError) as fault:
                 if not away:
                     self._log.warning("link.away", reason=str(fault))
@@ -94,21 +104,27 @@ class Link:
                 self._log.info("link.back")
             away, pause = False, PAUSE_SECONDS
 
-    async def _poll(self) -> None:
+    async def _ask(self) -> _Told | None:
+        """What control has to say; None where it is nothing new."""
         answer = await self._send()
         try:
             body = await answer.whole(SNAPSHOT_MAX_BYTES)
         finally:
             answer.leave()
         if answer.status == 204:
-            return
+            return None
         if answer.status != 200:
             raise ValueError(f"control answered {answer.status}")
         version = answer.headers.get(VERSION, b"").decode("latin-1")
-        if answer.headers.get(PHASE) == b"offer":
-            self._held = self._read_and_provision(version, body)
+        return _Told(answer.headers.get(PHASE) == b"offer", version, body)
+
+    async def _follow(self, told: _Told | None) -> None:
+        if told is None:
+            return
+        if told.is_offer:
+            self._held = await self._read_and_provision(told.version, told.body)
         else:
-            await self._publish(version, body)
+            await self._publish(told.version, told.body)
 
     async def _send(self) -> Answer:
         total_at = self._now() + POLL_SECONDS + CONNECT_SECONDS
@@ -128,18 +144,18 @@ class Link:
         )
         return msgspec.json.encode(report)
 
-    def _read_and_provision(self, version: str, body: bytes) -> Serving | None:
+    async def _read_and_provision(self, version: str, body: bytes) -> Serving | None:
         try:
             snapshot = decode_snapshot(body)
         except ValueError as fault:
             self._refuse(version, fault)
             return None
-        return self._provision(snapshot)
+        return await self._provision(snapshot)
 
-    def _provision(self, snapshot: Snapshot) -> Serving | None:
+    async def _provision(self, snapshot: Snapshot) -> Serving | None:
         """The snapshot ready to serve; None, and control is told why, where it cannot be."""
         try:
-            return self._swap.provision(snapshot)
+            return await self._swap.provision(snapshot)
         except Unprovisionable as fault:
             self._refuse(snapshot.version, fault)
             return None
@@ -151,7 +167,7 @@ class Link:
     async def _publish(self, version: str, body: bytes) -> None:
         held, self._held = self._held, None
         if held is None or held.snapshot.version != version:
-            held = self._read_and_provision(version, body)
+            held = await self._read_and_provision(version, body)
         if held is not None:
             self._refused = None
             self._take_up(held)
@@ -161,7 +177,7 @@ class Link:
         snapshot = await self._last_good.read()
         if snapshot is None:
             return
-        serving = self._provision(snapshot)
+        serving = await self._provision(snapshot)
         if serving is not None:
             self._take_up(serving)
             self._log.warning("snapshot.last_good", version=snapshot.version)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -19,19 +18,35 @@ from turnpike.gateway.headers import NOT_UPSTREAM
 from turnpike.gateway.identities import Identities
 from turnpike.gateway.uplink import Uplink
 from turnpike.gateway.upstream.dial import Dialler, proxy_authorization
-from turnpike.gateway.upstream.origin import Origin, Proxy, read_origin, read_proxy, tls_context
+from turnpike.gateway.upstream.origin import Origin, Proxy, read_origin, read_proxy
 from turnpike.gateway.upstream.pool import Pool
 from turnpike.gateway.upstream.resolver import Resolver
+from turnpike.gateway.upstream.trust import Material, Trust, TrustStore
 from turnpike.ports.sealing import Seal
 
 CREDENTIAL_PURPOSE: Final = "credential"
-
 
 _LISTING_LINES: Final = (("accept", "application/json"), ("user-agent", f"turnpike/{__version__}"))
 
 
 class Unprovisionable(Exception):
     """A snapshot that this worker cannot serve; the message says which part and why."""
+
+
+class UnusableTls(Unprovisionable):
+    """A file of a provider's TLS that cannot be read or used."""
+
+
+class Approach(msgspec.Struct, frozen=True):
+    """What connections to a provider are opened by: as long as it stays, they stay.
+
+    material: what its TLS is made of; None where it is reached without.
+    """
+
+    base_url: str
+    proxy: str | None
+    sealed_proxy: bytes | None
+    material: Material | None
 
 
 class Serving(msgspec.Struct, frozen=True):
@@ -41,6 +56,7 @@ class Serving(msgspec.Struct, frozen=True):
     identities: Identities
     catalogue: Catalogue
     pools: Mapping[str, Pool]
+    approaches: Mapping[str, Approach] = {}
 
 
 class Provisioner:
@@ -50,54 +66,75 @@ class Provisioner:
         self._kinds = kinds
         self._seal = seal
         self._deadlines = deadlines
-        self._plain_tls: ssl.SSLContext | None = None
+        self._trusts = TrustStore()
         self._resolver = Resolver(asyncio.get_running_loop().time)
 
-    def provision(self, snapshot: Snapshot, current: Serving | None) -> Serving:
-        """The snapshot, ready to serve. Raises Unprovisionable; nothing is half done then."""
+    async def provision(self, snapshot: Snapshot, current: Serving | None) -> Serving:
+        """The snapshot, ready to serve. Raises Unprovisionable; nothing is half done then.
+
+        Files of TLS are read beside the event loop, so that calls go on meanwhile.
+        """
         uplinks: dict[str, Uplink] = {}
         pools: dict[str, Pool] = {}
+        approaches: dict[str, Approach] = {}
+        trusts = await self._trusts_of(snapshot.providers)
+        for provider in snapshot.providers:
+            name, trust = provider.name, trusts.get(provider.name)
+            plain = opened(provider, partial(self._open, provider))
+            approaches[name] = _approach(provider, trust)
+            pools[name] = _kept_pool(name, approaches[name], current) or self._new_pool(plain, trust)
+            uplinks[name] = self._uplink(plain, pools[name])
         try:
-            for provider in snapshot.providers:
-                plain = opened(provider, partial(self._open, provider))
-                pool = _kept_pool(provider, current) or self._new_pool(plain)
-                pools[provider.name] = pool
-                uplinks[provider.name] = self._uplink(plain, pool)
             catalogue = Catalogue(snapshot.models, uplinks)
         except KeyError as unknown:
             raise Unprovisionable(f"no provider {unknown} is among those published") from unknown
-        return Serving(snapshot, Identities(snapshot.keys, self._seal), catalogue, pools)
+        return Serving(snapshot, Identities(snapshot.keys, self._seal), catalogue, pools, approaches)
+
+    async def way_to(self, provider: Provider) -> Uplink:
+        """The way to one provider by itself, on connections of its own. Raises Unprovisionable."""
+        trusts = await self._trusts_of((provider,))
+        plain = opened(provider, partial(self._open, provider))
+        return self._uplink(plain, self._new_pool(plain, trusts.get(provider.name)))
 
     def retire(self, old: Serving, new: Serving) -> None:
         """Close what `old` had and `new` has not; calls in flight go on to their end."""
         for name, pool in old.pools.items():
             if new.pools.get(name) is not pool:
                 pool.close()
+        self._trusts.keep_only({made.material for made in new.approaches.values() if made.material})
 
-    def _new_pool(self, provider: Provider) -> Pool:
+    async def _trusts_of(self, providers: tuple[Provider, ...]) -> dict[str, Trust]:
+        """The TLS of each provider that is reached by it; files that several name are read once."""
+        made: dict[Tls | None, Trust] = {}
+        trusts: dict[str, Trust] = {}
+        for provider in providers:
+            if not _origin(provider).secure:
+                continue
+            if provider.tls not in made:
+                made[provider.tls] = await self._trust(provider)
+            trusts[provider.name] = made[provider.tls]
+        return trusts
+
+    async def _trust(self, provider: Provider) -> Trust:
         try:
-            origin = read_origin(provider.base_url)
+            return await self._trusts.trust(provider.tls)
+        except OSError as fault:
+            where = f"{fault.filename}: " if fault.filename else ""
+            raise UnusableTls(f"provider {provider.name!r}: {where}{fault.strerror}") from fault
+
+    def _new_pool(self, provider: Provider, trust: Trust | None) -> Pool:
+        try:
             proxy = read_proxy(provider.proxy) if provider.proxy else None
-            context = self._tls(provider.tls) if origin.secure else None
         except ValueError as fault:
             raise Unprovisionable(f"provider {provider.name!r}: {fault}") from fault
-        except OSError as fault:
-            raise Unprovisionable(_tls_fault(provider, fault)) from fault
-        return Pool(Dialler(origin, context, proxy, self._resolver), self._deadlines)
-
-    def _tls(self, tls: Tls | None) -> ssl.SSLContext:
-        """The context for a provider: reading the system's authorities takes some 20 ms, so once."""
-        if tls is not None:
-            return tls_context(tls)
-        if self._plain_tls is None:
-            self._plain_tls = tls_context(None)
-        return self._plain_tls
+        context = trust.context if trust is not None else None
+        return Pool(Dialler(_origin(provider), context, proxy, self._resolver), self._deadlines)
 
     def _uplink(self, provider: Provider, pool: Pool) -> Uplink:
         kind = self._kinds.get(provider.kind)
         if kind is None:
             raise Unprovisionable(f"provider {provider.name!r}: this release knows no kind {provider.kind!r}")
-        origin = read_origin(provider.base_url)
+        origin = _origin(provider)
         plain_proxy = read_proxy(provider.proxy) if provider.proxy and not origin.secure else None
         prefix = f"http://{origin.authority}" if plain_proxy else ""
         credentials = [self._open(provider, sealed) for sealed in provider.credentials]
@@ -133,18 +170,23 @@ class Provisioner:
         return secret
 
 
-def _kept_pool(provider: Provider, current: Serving | None) -> Pool | None:
-    """The connections of a provider whose address has not changed."""
-    if current is None:
+def _origin(provider: Provider) -> Origin:
+    try:
+        return read_origin(provider.base_url)
+    except ValueError as fault:
+        raise Unprovisionable(f"provider {provider.name!r}: {fault}") from fault
+
+
+def _approach(provider: Provider, trust: Trust | None) -> Approach:
+    material = trust.material if trust is not None else None
+    return Approach(provider.base_url, provider.proxy, provider.sealed_proxy, material)
+
+
+def _kept_pool(name: str, approach: Approach, current: Serving | None) -> Pool | None:
+    """The connections of a provider that is reached as before."""
+    if current is None or current.approaches.get(name) != approach:
         return None
-    for old in current.snapshot.providers:
-        if old.name == provider.name and _way(old) == _way(provider) and old.tls is None:
-            return current.pools[old.name]
-    return None
-
-
-def _way(provider: Provider) -> tuple[str, str | None, bytes | None, Tls | None]:
-    return provider.base_url, provider.proxy, provider.sealed_proxy, provider.tls
+    return current.pools[name]
 
 
 def _fixed_head(
@@ -159,10 +201,3 @@ def _fixed_head(
 def _models_head(address: str, kind: ProviderKind, fixed_head: bytes) -> bytes:
     lines = "".join(f"{name}: {value}\r\n" for name, value in (*_LISTING_LINES, *kind.models_headers))
     return f"GET {address}{kind.models_path} HTTP/1.1\r\n".encode() + fixed_head + lines.encode()
-
-
-def _tls_fault(provider: Provider, fault: OSError) -> str:
-    tls = provider.tls or Tls()
-    files = " and ".join(file for file in (tls.ca_file, tls.client_certificate) if file)
-    reason = "not a PEM file of certificates" if isinstance(fault, ssl.SSLError) else fault.strerror
-    return f"provider {provider.name!r}: {files}: {reason}"

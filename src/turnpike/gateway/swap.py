@@ -31,9 +31,9 @@ class Swap:
             return "draining"
         return "starting" if self._gate.serving is None else "ready"
 
-    def provision(self, snapshot: Snapshot) -> Serving:
+    async def provision(self, snapshot: Snapshot) -> Serving:
         """The snapshot, ready to serve. Raises Unprovisionable."""
-        return self._provisioner.provision(snapshot, self._gate.serving)
+        return await self._provisioner.provision(snapshot, self._gate.serving)
 
     def take_up(self, serving: Serving) -> None:
         """Serve with it from now on."""

@@ -38,9 +38,10 @@ from turnpike.gateway.provision import Provisioner
 from turnpike.gateway.router import Router
 from turnpike.gateway.swap import Swap
 from turnpike.gateway.upstream.dial import Dialler
-from turnpike.gateway.upstream.origin import read_origin, tls_context
+from turnpike.gateway.upstream.origin import read_origin
 from turnpike.gateway.upstream.pool import Pool
 from turnpike.gateway.upstream.resolver import Resolver
+from turnpike.gateway.upstream.trust import tls_context
 from turnpike.ports.clock import Clock
 from turnpike.ports.randomness import Randomness
 from turnpike.ports.sealing import Seal

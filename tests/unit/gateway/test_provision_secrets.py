@@ -46,7 +46,7 @@ async def provisioned(*providers: Provider) -> list[Serving]:
     served: list[Serving] = []
     for provider in providers:
         snapshot = Snapshot("v", 1, 1, "default", providers=(provider,), models=())
-        served.append(provisioner.provision(snapshot, served[-1] if served else None))
+        served.append(await provisioner.provision(snapshot, served[-1] if served else None))
     return served
 
 

@@ -1,17 +1,11 @@
-"""Where a provider stands: its address taken apart, and the TLS that it is reached by."""
+"""Where a provider stands: its address taken apart."""
 
 from __future__ import annotations
 
-import errno
-import ssl
-import stat
-from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-
-from turnpike.domain.snapshot import Tls
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -60,25 +54,3 @@ def read_proxy(url: str) -> Proxy:
         raise ValueError(f"{url!r} is not an http proxy's address")
     credential = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
     return Proxy(parts.hostname, parts.port or 80, credential)
-
-
-def tls_context(tls: Tls | None) -> ssl.SSLContext:
-    """A context that verifies, with the extra authority and client certificate of `tls`.
-
-    Raises OSError (ssl.SSLError among them) where a file cannot be read or used.
-    """
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls is not None and tls.ca_file is not None:
-        context.load_verify_locations(_plain_file(tls.ca_file))
-    if tls is not None and tls.client_certificate is not None:
-        context.load_cert_chain(_plain_file(tls.client_certificate))
-    return context
-
-
-def _plain_file(path: str) -> str:
-    """The path, where reading it waits for nobody: a pipe or a device would stop the worker."""
-    mode = Path(path).stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return path
