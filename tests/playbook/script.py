@@ -14,7 +14,7 @@ from tests.playbook.stage import KEY, ScriptedAnswer, Stage, settled
 from turnpike.domain.outcome import Outcome
 from turnpike.gateway.plan import plan_call
 from turnpike.gateway.surfaces import CALLS
-from turnpike.ports.http import Request
+from turnpike.ports.http import OUT_OF_TIME, Request
 
 WITHIN_SECONDS = 2.0
 
@@ -64,6 +64,14 @@ class CallerLeaves(msgspec.Struct, frozen=True):
     async def play(self, stage: Stage, group: asyncio.TaskGroup) -> None:
         assert stage.task is not None
         stage.task.cancel()
+
+
+class GatewayCuts(msgspec.Struct, frozen=True):
+    """The gateway stops, and has waited as long as it may."""
+
+    async def play(self, stage: Stage, group: asyncio.TaskGroup) -> None:
+        assert stage.task is not None
+        stage.task.cancel(OUT_OF_TIME)
 
 
 class UpstreamExpects(msgspec.Struct, frozen=True):

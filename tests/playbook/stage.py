@@ -187,7 +187,7 @@ class Stage:
         self.gate.serving = self._serving()
         clock = StillClock()
         self._kept = KeptResponses(folder / "responses", 0, clock)
-        self._road = Road(
+        self.road = Road(
             gate=self.gate,
             dispatcher=Dispatcher(clock),
             kept=self._kept,
@@ -200,7 +200,7 @@ class Stage:
     def call(self, group: asyncio.TaskGroup, speech: Speech, plan: Plan, request: Request) -> None:
         """A caller's request arrives."""
         self.reply = WatchedReply()
-        self.task = group.create_task(carry(self._road, speech, plan, request, self.reply))
+        self.task = group.create_task(carry(self.road, speech, plan, request, self.reply))
 
     def status_was_told(self, outcome: Outcome) -> bool:
         """Whether the caller saw the status that the outcome has; one that left saw none."""

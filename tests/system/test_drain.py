@@ -30,10 +30,21 @@ ANSWER = {
 }
 
 
+STREAMS = {
+    "chat": (
+        "/v1/chat/completions",
+        "openai-compatible",
+        b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n',
+    ),
+    "messages": ("/v1/messages", "anthropic", b'event: ping\ndata: {"type": "ping"}\n\n'),
+}
+
+
 class SlowVendor:
-    """A provider that answers when the test lets it."""
+    """A provider that answers when the test lets it; where it has a first event, with that one before."""
 
     def __init__(self) -> None:
+        self.first_event = b""
         self.asked = threading.Event()
         self.let_go = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._answering())
@@ -47,8 +58,16 @@ class SlowVendor:
         class Answering(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
+                if vendor.first_event:
+                    self.send_response(200)
+                    self.send_header("content-type", "text/event-stream")
+                    self.end_headers()
+                    self.wfile.write(vendor.first_event)
+                    self.close_connection = True
                 vendor.asked.set()
                 vendor.let_go.wait(BOUND_SECONDS)
+                if vendor.first_event:
+                    return
                 body = json.dumps(ANSWER).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
@@ -78,23 +97,30 @@ def vendor() -> Iterator[SlowVendor]:
 class Call:
     """A call that runs beside the test."""
 
-    def __init__(self, gateway: str) -> None:
+    def __init__(self, gateway: str, path: str = "/v1/chat/completions", stream: bool = False) -> None:
         self.answer: bytes | None = None
         self.fault: str | None = None
-        self._url = gateway + "/v1/chat/completions"
+        self.status: int | None = None
+        self.code: str | None = None
+        self.begun = threading.Event()
+        self._url = gateway + path
+        self._stream = stream
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        body = {"model": "local/small", "messages": [{"role": "user", "content": "hi"}]}
+        ask = [{"role": "user", "content": "hi"}]
+        body = {"model": "local/small", "messages": ask, "stream": self._stream}
         headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)
         try:
             with urllib.request.urlopen(request, timeout=BOUND_SECONDS) as response:
+                self.begun.set()
                 self.answer = response.read()
         except urllib.error.HTTPError as refused:
             with refused:
                 self.fault = str(refused)
+                self.status, self.code = refused.code, json.load(refused)["error"]["code"]
         except OSError as fault:
             self.fault = str(fault)
 
@@ -127,7 +153,7 @@ def test_a_call_in_flight_is_finished_and_no_new_one_is_taken(up: Process, vendo
     assert up.ended() == 0
 
 
-def test_a_call_that_outlasts_the_bound_is_cut_and_the_end_is_still_in_good_order(
+def test_a_call_that_outlasts_the_bound_is_cut_told_and_the_end_is_still_in_good_order(
     tmp_path: Path, vendor: SlowVendor
 ) -> None:
     (tmp_path / "turnpike.yaml").write_text(
@@ -142,7 +168,33 @@ def test_a_call_that_outlasts_the_bound_is_cut_and_the_end_is_still_in_good_orde
         up.send(signal.SIGTERM)
         assert up.ended() == 0
         call.ended()
-        assert call.fault is not None
+        assert (call.status, call.code) == (503, "draining"), call.fault
+
+
+@pytest.mark.parametrize("surface", ["chat", "messages"])
+def test_a_stream_that_outlasts_the_bound_ends_in_an_error_event(
+    tmp_path: Path, vendor: SlowVendor, surface: str
+) -> None:
+    path, kind, event = STREAMS[surface]
+    vendor.first_event = event
+    base = vendor.url if kind == "openai-compatible" else vendor.url.removesuffix("/v1")
+    (tmp_path / "turnpike.yaml").write_text(
+        f'providers: [{{name: local, kind: {kind}, base_url: "{base}", credential: sk}}]\n'
+        'models: [{name: "local/*", targets: [{provider: local, model: "*"}]}]\n'
+    )
+    environ = an_environment(tmp_path / "home", TURNPIKE_ADMIN_KEY=KEY, TURNPIKE_DRAIN_SECONDS="0.3")
+    with Process(["up"], environ, tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+        call = Call(up.url("gateway"), path, stream=True)
+        assert vendor.asked.wait(BOUND_SECONDS)
+        assert call.begun.wait(BOUND_SECONDS)
+        up.send(signal.SIGTERM)
+        assert up.ended() == 0
+        call.ended()
+    assert call.answer is not None, call.fault
+    first, last = call.answer.split(b"\n\n")[:2]
+    assert first + b"\n\n" == event
+    assert json.loads(last.partition(b"data: ")[2])["error"]["code"] == "draining"
 
 
 def test_a_second_ctrl_c_does_not_wait_for_calls_in_flight(up: Process, vendor: SlowVendor) -> None:

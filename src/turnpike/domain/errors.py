@@ -17,6 +17,7 @@ class TurnpikeError(Exception):
 
     ends_as: how a call ended that this was the end of. worth_repeating: whether the same request may
     fare better; callers are told where it will not, since SDKs would repeat a 409 and every 5xx.
+    call_id: under which a caller was told of it; None where nobody was yet.
     """
 
     code: ClassVar[str]
@@ -28,6 +29,7 @@ class TurnpikeError(Exception):
         super().__init__(message)
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.call_id: str | None = None
 
 
 class InvalidRequest(TurnpikeError):
@@ -281,6 +283,12 @@ class Draining(TurnpikeError):
 
     code, http_status = "draining", 503
     ends_as = CallStatus.REFUSED
+
+
+class CutByDrain(TurnpikeError):
+    """The gateway stopped before the call was answered; the provider may have executed it."""
+
+    code, http_status = "draining", 503
 
 
 class NotReady(TurnpikeError):

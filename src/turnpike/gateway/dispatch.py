@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
-from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed, UpstreamTimeout
+from turnpike.domain.errors import TurnpikeError, UpstreamFailed, UpstreamTimeout
 from turnpike.domain.outcome import Attempt
+from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.catalogue import Way
 from turnpike.gateway.deadline_headers import Wishes
 from turnpike.gateway.grants import Grant
@@ -76,8 +77,8 @@ class Dispatcher:
                 except TurnpikeError as error:
                     self._note_failure(progress, way, started_ns, error)
                     raise
-                except asyncio.CancelledError:
-                    self._note_failure(progress, way, started_ns, ClientClosed("The caller left."))
+                except asyncio.CancelledError as cancelled:
+                    self._note_failure(progress, way, started_ns, why_cancelled(cancelled))
                     raise
         raise unreachable(unreached)
 

@@ -16,9 +16,10 @@ import structlog
 
 from turnpike.dialects.speech import Speech
 from turnpike.domain.call_status import CallStatus
-from turnpike.domain.errors import ClientClosed, TurnpikeError, UpstreamFailed
+from turnpike.domain.errors import ClientClosed, InternalError, TurnpikeError, UpstreamFailed
 from turnpike.domain.ids import CallId
 from turnpike.gateway.answers import ProviderError, raise_for_status, read_whole
+from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
 from turnpike.gateway.gate import Gate
@@ -66,9 +67,14 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
                 await _carry_out(road, planned, call, reply)
     except TurnpikeError as error:
         _tell(error, call, reply)
-    except asyncio.CancelledError:
-        call.end_badly(ClientClosed("The caller went away."))
+    except asyncio.CancelledError as cancelled:
+        _tell(why_cancelled(cancelled), call, reply)
         raise
+    except Exception:
+        structlog.get_logger().exception("call.fault", call=call.call_id, path=request.path)
+        _tell(
+            InternalError("A fault inside the gateway; its log says more, under the call's id."), call, reply
+        )
     finally:
         road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
 
@@ -87,8 +93,8 @@ async def _carry_out(road: Road, planned: Planned, call: Progress, reply: Reply)
         _pass_on(refusal, dispatched, call, reply)
     except TurnpikeError as error:
         _tell(error, call, reply)
-    except asyncio.CancelledError:
-        call.end_badly(ClientClosed("The caller went away."))
+    except asyncio.CancelledError as cancelled:
+        _end(why_cancelled(cancelled), call, reply)
         raise
     finally:
         road.dispatcher.close_attempt(dispatched, call)
@@ -151,15 +157,24 @@ def _remember(road: Road, dispatched: Dispatched, call: Progress) -> None:
 
 def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:
     """Tell the caller of an error, by a status while that can still be said, else by an event."""
+    _end(error, call, reply)
+    if isinstance(error, ClientClosed):
+        return
     errors = call.speech.errors
     if not reply.begun:
-        call.end_badly(error)
         body = errors.body(error, call.call_id)
         reply.whole(error.http_status, error_head(error, call), body)
         return
-    call.status, call.error = CallStatus.INTERRUPTED, error.code
     reply.write(errors.event(error, call.call_id))
     reply.end()
+
+
+def _end(error: TurnpikeError, call: Progress, reply: Reply) -> None:
+    """Note how the call ends: with an error in place of an answer, or amid one."""
+    if reply.begun and not isinstance(error, ClientClosed):
+        call.status, call.error = CallStatus.INTERRUPTED, error.code
+    else:
+        call.end_badly(error)
 
 
 def _pass_on(refusal: ProviderError, dispatched: Dispatched, call: Progress, reply: Reply) -> None:

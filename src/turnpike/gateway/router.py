@@ -56,9 +56,9 @@ class Router:
 
     def render_error(self, path: str, headers: dict[bytes, bytes], error: TurnpikeError) -> RenderedError:
         """An error of a request that is no call, in the shape that the caller's SDK parses."""
-        request_id = self._road.next_call_id()
-        body = error_shape(path, headers).body(error, request_id)
-        lines = call_lines(request_id) + error_lines(error) + origin_lines(self._origins, headers)
+        call_id = error.call_id = self._road.next_call_id()
+        body = error_shape(path, headers).body(error, call_id)
+        lines = call_lines(call_id) + error_lines(error) + origin_lines(self._origins, headers)
         return error.http_status, lines, body
 
     async def _answer_other(self, request: Request, reply: Reply) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -59,7 +59,12 @@ class Reply(Protocol):
         """Reset the connection: nobody can take what was sent for a whole answer."""
 
 
+OUT_OF_TIME: Final = "the server stops, and its time for answers is over"
+"""The message with which a server that stops cancels its application."""
+
 Application = Callable[[Request, Reply], Awaitable[None]]
+"""Answers one request. It is cancelled when the caller goes away, and, with `OUT_OF_TIME`, when the
+server cannot wait for it any longer: then it may still say so to the caller before it ends."""
 
 
 def render_head(headers: list[tuple[str, str]]) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from turnpike.domain.errors import InternalError, Overloaded, TurnpikeError
+from turnpike.gateway.cancellation import is_out_of_time, why_cancelled
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.connection import Connection
 from turnpike.gateway.edge.handshakes import Handshakes
@@ -21,7 +22,7 @@ from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.reader import Refusal
 from turnpike.gateway.edge.unpack import unpack
 from turnpike.ports.clock import Clock
-from turnpike.ports.http import Application, Reply, Request
+from turnpike.ports.http import OUT_OF_TIME, Application, Reply, Request
 
 BACKLOG = 4096
 DATE_SECONDS = 1.0
@@ -56,6 +57,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._group: asyncio.TaskGroup | None = None
         self._connections: set[Guest] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._handshakes: Handshakes | None = None
         self._listener: asyncio.Server | None = None
         self._date_timer: asyncio.TimerHandle | None = None
@@ -91,7 +93,10 @@ class Server:
             connection.close_if_idle()
 
     async def close(self) -> None:
-        """Listen no more; what has been written may still flush, then whoever is left is cut."""
+        """Listen no more and end what is still being answered, which its callers are told.
+
+        What has been written may still flush, then whoever is left is cut.
+        """
         if self._listener is not None:
             self._listener.close()
         if self._date_timer is not None:
@@ -99,6 +104,8 @@ class Server:
         if self._handshakes is not None:
             self._handshakes.give_up_all()
         self.drain()
+        for task in tuple(self._tasks):
+            task.cancel(OUT_OF_TIME)
         if self._connections:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), FLUSH_SECONDS)
@@ -133,7 +140,10 @@ class Server:
         """Run a connection's task."""
         if self._group is None:
             raise RuntimeError("listen() comes first")
-        return self._group.create_task(work)
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def answer(self, request: Request, reply: Reply) -> None:
         """Have the application answer; a fault of ours is logged and told as one."""
@@ -143,19 +153,30 @@ class Server:
             else:
                 await self._application(request, reply)
         except TurnpikeError as refusal:
-            reply.whole(*self._render_error(request.path, request.headers, refusal))
+            self._tell(refusal, request, reply)
+        except asyncio.CancelledError as cancelled:
+            if not is_out_of_time(cancelled):
+                raise
+            # It came from `close`, and ends here: the connection is still to be closed in good order.
+            if not reply.begun:
+                self._tell(why_cancelled(cancelled), request, reply)
         except Exception:
-            structlog.get_logger().exception("edge.fault", method=request.method, path=request.path)
-            if reply.begun:
-                reply.abort()
-                return
-            fault = InternalError("A fault inside the gateway; its log says more.")
-            reply.whole(*self._render_error(request.path, request.headers, fault))
+            fault = InternalError("A fault inside the gateway; its log says more, under the call's id.")
+            self._tell(fault, request, reply)
+            structlog.get_logger().exception(
+                "edge.fault", call=fault.call_id, method=request.method, path=request.path
+            )
 
     def render_refusal(self, refusal: Refusal) -> RenderedError:
         """The answer to what could not be read as a request."""
         path = refusal.target.partition(b"?")[0].decode("latin-1")
         return self._render_error(path, refusal.headers, refusal.error)
+
+    def _tell(self, error: TurnpikeError, request: Request, reply: Reply) -> None:
+        if reply.begun:
+            reply.abort()
+        else:
+            reply.whole(*self._render_error(request.path, request.headers, error))
 
     async def _answer_packed(self, packed: Request, reply: Reply) -> None:
         request = await self._unpacked(packed)

@@ -1,0 +1,145 @@
+"""Ends that the gateway brings about itself: its time is up, or a fault of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.playbook.script import (
+    CallerGets,
+    CallerGetsError,
+    CallerSends,
+    Ends,
+    GatewayCuts,
+    Step,
+    UpstreamAnswers,
+    UpstreamExpects,
+    UpstreamFails,
+    UpstreamIsLeft,
+    UpstreamSends,
+    perform,
+)
+from tests.playbook.stage import CALL_ID, Stage
+from turnpike.domain.errors import InternalError
+from turnpike.gateway.deadlines import Deadlines
+from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.server import Server
+from turnpike.gateway.listing import Listings
+from turnpike.gateway.router import Router
+from turnpike.ports.http import Reply, Request
+
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
+EVENT_STREAM = {"content-type": "text/event-stream"}
+DELTA = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def asked(path: str = CHAT, model: str = "gpt", stream: bool = False) -> tuple[Step, ...]:
+    """A call that a provider has."""
+    provider, name = ("claudes", "claude-sonnet-4-6") if path == MESSAGES else ("first", "gpt-4o-mini")
+    body = {"model": model, "stream": stream}
+    line = f"POST {path.removeprefix('/v1') if path != MESSAGES else path} HTTP/1.1"
+    return CallerSends(path, body), UpstreamExpects(provider, line, {"model": name, "stream": stream})
+
+
+@pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES])
+def test_a_call_that_the_gateway_cuts_is_told_and_counted_as_that(tmp_path: Path, path: str) -> None:
+    provider, model = ("claudes", "claude") if path == MESSAGES else ("first", "gpt")
+    perform(
+        tmp_path,
+        *asked(path, model),
+        GatewayCuts(),
+        CallerGetsError("draining", 503),
+        Ends("failed", "draining", ((provider, "failed", "draining"),)),
+    )
+
+
+def test_a_call_cut_amid_the_body_of_its_answer_is_told(tmp_path: Path) -> None:
+    perform(
+        tmp_path,
+        *asked(),
+        UpstreamAnswers("first", 200, {"content-type": "application/json"}),
+        UpstreamSends(b'{"cho'),
+        GatewayCuts(),
+        CallerGetsError("draining", 503),
+        UpstreamIsLeft(),
+        Ends("failed", "draining", (("first", "failed", "draining"),)),
+    )
+
+
+def test_a_stream_that_the_gateway_cuts_ends_in_an_error_event(tmp_path: Path) -> None:
+    perform(
+        tmp_path,
+        *asked(stream=True),
+        UpstreamAnswers("first", 200, EVENT_STREAM),
+        UpstreamSends(DELTA),
+        CallerGets(DELTA, 200, EVENT_STREAM),
+        GatewayCuts(),
+        CallerGetsError("draining", 200),
+        UpstreamIsLeft(),
+        Ends("interrupted", "draining", (("first", "interrupted", "draining"),)),
+    )
+
+
+def test_a_stream_that_had_ended_is_whole_all_the_same(tmp_path: Path) -> None:
+    perform(
+        tmp_path,
+        *asked(stream=True),
+        UpstreamAnswers("first", 200, EVENT_STREAM),
+        UpstreamSends(DELTA + DONE),
+        CallerGets(DELTA + DONE, 200, EVENT_STREAM),
+        GatewayCuts(),
+        UpstreamIsLeft(),
+        Ends("succeeded", None, (("first", "succeeded", None),)),
+    )
+
+
+def test_a_fault_of_ours_is_told_logged_and_counted_under_one_id(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        perform(
+            tmp_path,
+            *asked(),
+            UpstreamFails("first", ZeroDivisionError("a fault of ours")),
+            CallerGetsError("internal_error", 500),
+            Ends("failed", "internal_error"),
+        )
+    assert [(log["event"], log["call"]) for log in logs] == [("call.fault", CALL_ID)]
+
+
+class TakenReply:
+    """Takes one whole answer."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.told: tuple[int, bytes, bytes] = (0, b"", b"")
+
+    def whole(self, status: int, head: bytes, body: bytes) -> None:
+        self.begun, self.told = True, (status, head, body)
+
+    def abort(self) -> None:
+        raise AssertionError("an answer had begun")
+
+
+def test_a_fault_outside_of_a_call_is_logged_under_the_id_that_is_told(tmp_path: Path) -> None:
+    async def faulty(request: Request, reply: Reply) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    async def answered() -> tuple[int, bytes, bytes]:
+        stage = Stage(tmp_path)
+        router = Router(stage.road, Listings(), frozenset())
+        server = Server(faulty, router.render_error, EdgeLimits(), stage.road.clock, Deadlines())
+        reply: Any = TakenReply()
+        await server.answer(Request("GET", "/v1/models", b"", {}, b"", "", 0), reply)
+        stage.close()
+        return reply.told  # type: ignore[no-any-return]  # as TakenReply has it
+
+    with capture_logs() as logs:
+        status, head, body = asyncio.run(answered())
+    assert (status, json.loads(body)["error"]["code"]) == (500, InternalError.code)
+    assert f"x-turnpike-call-id: {CALL_ID}\r\n".encode() in head
+    assert [(log["event"], log["call"]) for log in logs] == [("edge.fault", CALL_ID)]
