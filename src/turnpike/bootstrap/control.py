@@ -14,7 +14,6 @@ import uvloop
 from turnpike import __version__
 from turnpike.adapters.machine.lock import HomeInUse, HomeLock
 from turnpike.adapters.machine.ports import PortTaken, bind_shared, check_free
-from turnpike.adapters.provider_probe.probe import Probed, probe_provider
 from turnpike.adapters.sql.store import SqlStore, open_postgres_store, open_sqlite_store
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
@@ -28,8 +27,8 @@ from turnpike.control.app import make_control
 from turnpike.control.app import run_control as run_control_app
 from turnpike.control.plane import Plane
 from turnpike.domain.errors import StoreUnavailable
-from turnpike.domain.snapshot import Provider, opened
-from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
+from turnpike.gateway.probe import Prober
+from turnpike.ports.sealing import Seal
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 from turnpike.supervisor.notices import Announcer, Ready
@@ -75,21 +74,8 @@ async def _run(plane: Plane, seal: Seal, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = make_control(plane, __version__, lambda provider: probe(provider, seal))
+    app = make_control(plane, __version__, Prober(PROVIDERS, seal).ask)
     await run_control_app(app, [listener], stop)
-
-
-def probe(provider: Provider, seal: Seal) -> Probed:
-    """Ask a provider for its models on the way that calls take, its secrets opened for this alone."""
-
-    def opening(sealed: bytes) -> str:
-        return seal.open(sealed, CREDENTIAL_PURPOSE).decode()
-
-    kind = PROVIDERS[provider.kind]
-    headers = kind.models_headers
-    if provider.credentials:
-        headers = (*headers, *kind.credentialed(opening(provider.credentials[0])))
-    return probe_provider(opened(provider, opening), kind.models_path, headers)
 
 
 def _start(plane: Plane, found: Configuration, announcer: Announcer, starting: bool) -> None:

@@ -19,7 +19,7 @@ from turnpike.adapters.machine.trust import read_certificate, trusted_authoritie
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.bootstrap.access import control_client, control_url
 from turnpike.bootstrap.configuration import Configuration
-from turnpike.bootstrap.document import read_document
+from turnpike.bootstrap.document import DOCUMENT_MAX_BYTES, read_start_document
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.home import MASTER_KEY_NAME, existing_seal
 from turnpike.bootstrap.running import Running, running_at
@@ -53,7 +53,8 @@ from turnpike.doctor.plant import (
     snapshot_finding,
 )
 from turnpike.domain.snapshot import Snapshot, decode_snapshot
-from turnpike.ports.sealing import Seal
+from turnpike.files import read_named_file
+from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 
@@ -180,7 +181,7 @@ def _opening_fault(seal: Seal | None, sealed: list[bytes]) -> str | None:
         return "the master key of this home is missing"
     try:
         for closed in sealed:
-            seal.open(closed, "credential")
+            seal.open(closed, CREDENTIAL_PURPOSE)
     except ValueError as fault:
         return str(fault)
     return None
@@ -196,7 +197,7 @@ def _document(found: Configuration) -> Iterator[Finding]:
     if found.settings.config is None:
         return
     try:
-        document = read_document(str(found.settings.config), None, found.environ)
+        document = read_start_document(found.settings.config, found.environ)
     except CannotStart as fault:
         yield document_finding(str(found.settings.config), (str(fault),), ())
         return
@@ -233,7 +234,7 @@ def _providers_at_start(found: Configuration) -> tuple[str, ...]:
 
 def _named_in(file: Path) -> set[str]:
     try:
-        reading = parse_document(Source(str(file), file.read_text()), PROVIDERS)
+        reading = parse_document(Source(str(file), read_named_file(file, DOCUMENT_MAX_BYTES).decode()), PROVIDERS)
     except (OSError, UnicodeDecodeError):
         return set()
     return {id_.name for id_ in reading.named if id_.kind == "providers"}

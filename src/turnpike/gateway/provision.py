@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -90,11 +91,16 @@ class Provisioner:
             raise Unprovisionable(f"no provider {unknown} is among those published") from unknown
         return Serving(snapshot, Identities(snapshot.keys, self._seal), catalogue, pools, approaches)
 
-    async def way_to(self, provider: Provider) -> Uplink:
+    @asynccontextmanager
+    async def way_to(self, provider: Provider) -> AsyncIterator[Uplink]:
         """The way to one provider by itself, on connections of its own. Raises Unprovisionable."""
         trusts = await self._trusts_of((provider,))
         plain = opened(provider, partial(self._open, provider))
-        return self._uplink(plain, self._new_pool(plain, trusts.get(provider.name)))
+        pool = self._new_pool(plain, trusts.get(provider.name))
+        try:
+            yield self._uplink(plain, pool)
+        finally:
+            pool.close()
 
     def retire(self, old: Serving, new: Serving) -> None:
         """Close what `old` had and `new` has not; calls in flight go on to their end."""

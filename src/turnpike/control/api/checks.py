@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,11 +11,11 @@ from turnpike.control.api.requests import Name, Way
 from turnpike.domain.errors import NotFound
 from turnpike.domain.snapshot import Provider, decode_snapshot
 
-Probe = Callable[[Provider], object]
+Probe = Callable[[Provider], Awaitable[object]]
 """Asks a provider one harmless question; what comes of it can be shown, and holds no secret."""
 
 
-def probe_nobody(_provider: Provider) -> object:
+async def probe_nobody(_provider: Provider) -> object:
     """The probe of a control plane that has no way to its providers."""
     return {"reach": "odd", "says": "control has no way to ask providers"}
 
@@ -33,4 +32,4 @@ async def check_provider(request: Request, road: Way, name: Name) -> Response:
     if provider is None:
         raise NotFound(f'no provider "{name}" is published')
     probe: Probe = request.app.state.probe
-    return json_response(await asyncio.to_thread(probe, provider))
+    return json_response(await probe(provider))

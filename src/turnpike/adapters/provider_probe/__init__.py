@@ -1,1 +1,0 @@
-"""Asking a provider one harmless question, to see whether its address and credential serve."""
