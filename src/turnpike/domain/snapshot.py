@@ -15,8 +15,8 @@ FORMAT = 1
 class TimeLimits(msgspec.Struct, frozen=True, gc=False):
     """How long each part of an upstream call may take, in seconds.
 
-    `first_byte` runs from the request's last byte, `idle` between two reads of an answer,
-    `total` from the first attempt to the answer's end.
+    `first_byte` runs from when an attempt's request begins to be sent to the answer's head, `idle`
+    between two reads of an answer, `total` from the first attempt to the answer's end.
     """
 
     connect_seconds: float = 5.0

@@ -23,9 +23,7 @@ from turnpike.gateway.upstream.origin import Origin, Proxy, read_origin, read_pr
 from turnpike.gateway.upstream.pool import Pool
 from turnpike.gateway.upstream.resolver import Resolver
 from turnpike.gateway.upstream.trust import Material, Trust, TrustStore
-from turnpike.ports.sealing import Seal
-
-CREDENTIAL_PURPOSE: Final = "credential"
+from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
 
 _LISTING_LINES: Final = (("accept", "application/json"), ("user-agent", f"turnpike/{__version__}"))
 

@@ -16,7 +16,7 @@ IDLE_SECONDS: Final = 30.0
 """Shorter than what servers usually grant, so that theirs rarely closes under a request of ours."""
 
 CONNECTIONS_MAX: Final = 16_384
-"""Open at once to one provider from one worker."""
+"""Open, or being opened, at once to one provider from one worker."""
 
 IDLE_MAX: Final = 1024
 
@@ -32,6 +32,7 @@ class Pool:
         self.future: Callable[[], asyncio.Future[None]] = loop.create_future
         self._idle: deque[UpstreamConnection] = deque()
         self._open: set[UpstreamConnection] = set()
+        self._dials = 0
         self._closed = False
 
     async def send(self, head: bytes, body: bytes, patience: Patience) -> UpstreamConnection:
@@ -63,12 +64,16 @@ class Pool:
         return None
 
     async def _dial(self, patience: Patience) -> UpstreamConnection:
-        if len(self._open) >= CONNECTIONS_MAX:
+        if len(self._open) + self._dials >= CONNECTIONS_MAX:
             raise Unreached(f"{CONNECTIONS_MAX} connections to this provider are open already.")
         within = min(patience.connect_seconds, patience.first_content_at - self.now())
         if within <= 0:
             raise Unreached("The call's time limit has passed.", timed_out=True)
-        connection = await self._dialler.dial(lambda: UpstreamConnection(self), within)
+        self._dials += 1
+        try:
+            connection = await self._dialler.dial(lambda: UpstreamConnection(self), within)
+        finally:
+            self._dials -= 1
         if connection.is_usable:
             self._open.add(connection)
             return connection
