@@ -10,6 +10,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from turnpike.supervisor.role import Role
 from turnpike.supervisor.supervise import Supervision, supervise
 
@@ -105,6 +108,46 @@ def test_a_worker_that_is_killed_is_started_again_and_the_others_are_left_alone(
         "gateway-0": 2,
         "gateway-1": 1,
     }
+
+
+def beating(times: int | None = None) -> str:
+    """A role that beats so often, or for ever, and serves on in any case."""
+    count = "itertools.count()" if times is None else f"range({times})"
+    return (
+        READY
+        + "import itertools\nsay(type='ready', address='x:1')\n"
+        + f"for _ in {count}: say(type='beat'); time.sleep(0.05)\n"
+        + "while True: signal.pause()\n"
+    )
+
+
+def test_a_role_that_hangs_is_killed_and_started_again(capfd: pytest.CaptureFixture[str]) -> None:
+    watcher = Watcher()
+    plan = a_plan(watcher, a_role("control", WELL), a_role("gateway-0", beating()))
+    plan = msgspec.structs.replace(plan, silence_max_seconds=2.0)
+
+    async def story() -> None:
+        await until(lambda: watcher.is_up)
+        os.kill(watcher.pids["gateway-0"][0], signal.SIGSTOP)
+        await until(lambda: len(watcher.pids["gateway-0"]) == 2)
+        stop()
+
+    assert run(plan, story) == 0
+    assert watcher.pids["control"][1:] == []
+    assert "role.hung" in "".join(capfd.readouterr())
+
+
+def test_a_role_that_stops_beating_hangs_though_its_process_lives() -> None:
+    watcher = Watcher()
+    plan = a_plan(watcher, a_role("control", WELL), a_role("gateway-0", beating(times=3)))
+    plan = msgspec.structs.replace(plan, silence_max_seconds=0.5)
+
+    async def story() -> None:
+        await until(lambda: len(watcher.pids.get("gateway-0", ())) == 2)
+        stop()
+
+    assert run(plan, story) == 0
+    assert watcher.pids["control"][1:] == []
 
 
 def test_arguments_of_the_first_start_are_not_given_again_once_the_role_was_ready() -> None:

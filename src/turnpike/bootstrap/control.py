@@ -22,7 +22,7 @@ from turnpike.bootstrap.control_start import start_control
 from turnpike.bootstrap.fault import CannotStart, CannotStartYet
 from turnpike.bootstrap.home import opened_seal, prepare_home
 from turnpike.bootstrap.machine import raise_open_files
-from turnpike.bootstrap.role import run_role
+from turnpike.bootstrap.role import beating, run_role
 from turnpike.control.app import make_control
 from turnpike.control.app import run_control as run_control_app
 from turnpike.control.plane import Plane
@@ -64,7 +64,7 @@ def _serve(found: Configuration, announcer: Announcer, starting: bool, supervise
         address = Address(settings.control_listen.host, listener.getsockname()[1])
         # From here on the kernel holds connections until they are taken, so that nobody is refused.
         announcer.announce(Ready(str(address)))
-        uvloop.run(_run(plane, seal, listener))
+        uvloop.run(beating(announcer, _run(plane, seal, listener)))
     plane.store.close()
     return DRAINED_STATUS
 

@@ -14,7 +14,7 @@ from turnpike.bootstrap.configuration import Configuration, edge_limits
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.home import opened_seal, prepare_home
 from turnpike.bootstrap.machine import raise_open_files
-from turnpike.bootstrap.role import run_role
+from turnpike.bootstrap.role import beating, run_role
 from turnpike.gateway.worker import Outside, WorkerSettings, run_worker
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
@@ -39,7 +39,7 @@ def _serve(settings: Settings, slot: int, announcer: Announcer) -> int:
     def listening(port: int) -> None:
         announcer.announce(Ready(str(Address(worker.host, port))))
 
-    faults = _faults_of(lambda: uvloop.run(run_worker(worker, outside, listening)))
+    faults = _faults_of(lambda: uvloop.run(beating(announcer, run_worker(worker, outside, listening))))
     if faults:
         raise CannotStart(f"cannot listen on {settings.gateway_listen}: {'; '.join(faults)}")
     return _DRAINED_STATUS

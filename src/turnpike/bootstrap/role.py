@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.fault import CannotStart, CannotStartYet
@@ -12,6 +13,7 @@ from turnpike.bootstrap.terminal import StandardStreams
 from turnpike.logs import set_up_logs
 from turnpike.supervisor.lifeline import hold_lifeline
 from turnpike.supervisor.notices import HOPELESS_STATUS, Announcer, Failed, ToSupervisor, ToTerminal
+from turnpike.supervisor.pulse import BEAT_SECONDS
 from turnpike.supervisor.supervise import END_WITHIN_SECONDS
 
 STANDARD_INPUT: Final = 0
@@ -37,3 +39,17 @@ def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[
         announcer.announce(Failed(f"turnpike: {name}: {fault}"))
         may_pass = isinstance(fault, CannotStartYet)
         return HOPELESS_STATUS if supervised and not may_pass else COULD_NOT_STATUS
+
+
+async def beating(announcer: Announcer, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, and let the supervisor know as long as the event loop turns."""
+    async with asyncio.TaskGroup() as group:
+        beats = group.create_task(_beat(announcer))
+        await work
+        beats.cancel()
+
+
+async def _beat(announcer: Announcer) -> None:
+    while True:
+        announcer.beat()
+        await asyncio.sleep(BEAT_SECONDS)

@@ -6,14 +6,15 @@ import ipaddress
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from turnpike.domain.errors import ExpiredKey, InvalidKey, MissingKey, RevokedKey
 from turnpike.domain.key import is_mistyped
 from turnpike.domain.snapshot import Key
 from turnpike.gateway.grants import Grants
 from turnpike.ports.http import Request
-from turnpike.ports.sealing import Seal
+from turnpike.ports.sealing import KEY_PURPOSE, Seal
 
-KEY_PURPOSE: Final = "key"
 KEY_HEADERS: Final = (b"x-api-key", b"api-key", b"x-goog-api-key")
 KEY_MAX_BYTES: Final = 4096
 QUERY_KEY: Final = b"key="
@@ -66,6 +67,15 @@ class Identities:
             raise InvalidKey(f"This key may not be used from the address {request.peer}.")
         return holder
 
+    def without(self, names: frozenset[str]) -> Identities:
+        """The same, with the keys of these names revoked."""
+        rest = Identities((), self._seal)
+        rest._by_digest = {
+            digest: (_revoked(holder) if holder.key.name in names else holder, expires_at_ns)
+            for digest, (holder, expires_at_ns) in self._by_digest.items()
+        }
+        return rest
+
 
 def presented_key(request: Request) -> bytes | None:
     """The key that came with a request, wherever each vendor's SDK puts it."""
@@ -83,6 +93,10 @@ def presented_key(request: Request) -> bytes | None:
 def without_key(query: bytes) -> bytes:
     """The query as it may go upstream: every pair by which `presented_key` could know a key is left out."""
     return b"&".join(pair for pair in query.split(b"&") if not pair.startswith(QUERY_KEY))
+
+
+def _revoked(holder: Holder) -> Holder:
+    return Holder(msgspec.structs.replace(holder.key, revoked=True))
 
 
 def _key_in(query: bytes) -> bytes | None:

@@ -20,9 +20,27 @@ class LastGood:
     def __init__(self, folder: Path, slot: int) -> None:
         self._file = folder / "current"
         self._fresh = folder / f"fresh-{slot}"
+        self._latest: Snapshot | None = None
+        self._is_due = asyncio.Event()
 
-    async def keep(self, snapshot: Snapshot) -> None:
-        """Put `snapshot` in the file's place. A disk that refuses is logged: serving goes on."""
+    def replace(self, snapshot: Snapshot) -> None:
+        """Let `snapshot` take the file's place as soon as it can be written."""
+        self._latest = snapshot
+        self._is_due.set()
+
+    async def keep_up(self) -> None:
+        """Write what is to be kept until cancelled, one at a time and only the latest.
+
+        A disk that refuses is logged, and one that hangs holds nothing else up: serving goes on.
+        """
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            snapshot = self._latest
+            if snapshot is not None:
+                await self._keep(snapshot)
+
+    async def _keep(self, snapshot: Snapshot) -> None:
         try:
             await asyncio.to_thread(self._write, encode_snapshot(snapshot))
         except OSError as fault:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from turnpike.domain.snapshot import Snapshot
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.provision import Provisioner, Serving
+from turnpike.ports.link import WorkerState
 from turnpike.ports.metrics import Metrics
 
 UNKNOWN_MODEL = "other"
@@ -17,6 +20,7 @@ class Swap:
         self._gate = gate
         self._provisioner = provisioner
         self._metrics = metrics
+        self._revoked: frozenset[str] = frozenset()
 
     @property
     def running(self) -> str | None:
@@ -25,7 +29,7 @@ class Swap:
         return serving.snapshot.version if serving is not None else None
 
     @property
-    def state(self) -> str:
+    def state(self) -> WorkerState:
         """What the worker is doing: starting, ready or draining."""
         if self._gate.draining:
             return "draining"
@@ -34,6 +38,18 @@ class Swap:
     async def provision(self, snapshot: Snapshot) -> Serving:
         """The snapshot, ready to serve. Raises Unprovisionable."""
         return await self._provisioner.provision(snapshot, self._gate.serving)
+
+    def revoke(self, snapshot: Snapshot) -> None:
+        """Refuse from now on every key that the snapshot says is revoked, whatever becomes of the rest of it."""
+        serving = self._gate.serving
+        if serving is None:
+            return
+        revoked = frozenset(key.name for key in snapshot.keys if key.revoked)
+        if not revoked <= self._revoked:
+            self._gate.serving = msgspec.structs.replace(
+                serving, identities=serving.identities.without(revoked)
+            )
+        self._revoked = revoked
 
     def take_up(self, serving: Serving) -> None:
         """Serve with it from now on."""

@@ -29,7 +29,7 @@ from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.last_good import LastGood
-from turnpike.gateway.link import LINK_PATH, Link
+from turnpike.gateway.link import Link
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.metrics.layout import Reading
 from turnpike.gateway.metrics.shared import SharedMetrics
@@ -43,10 +43,10 @@ from turnpike.gateway.upstream.pool import Pool
 from turnpike.gateway.upstream.resolver import Resolver
 from turnpike.gateway.upstream.trust import tls_context
 from turnpike.ports.clock import Clock
+from turnpike.ports.link import LINK_PATH
 from turnpike.ports.randomness import Randomness
-from turnpike.ports.sealing import Seal
+from turnpike.ports.sealing import Seal, node_token
 
-LINK_PURPOSE: Final = "node-link"
 COLLECTOR_THRESHOLD: Final = 20_000
 """Live containers beyond the last count before cycles are looked for; Python's own is 700."""
 
@@ -174,10 +174,9 @@ class Worker:
         resolver = Resolver(asyncio.get_running_loop().time)
         context: ssl.SSLContext | None = tls_context(None) if origin.secure else None
         channel = Pool(Dialler(origin, context, None, resolver), self._deadlines)
-        token = seal.digest(b"node", LINK_PURPOSE).hex()
         head = (
             f"POST {origin.path}{LINK_PATH} HTTP/1.1\r\nhost: {origin.authority}\r\n"
-            f"authorization: Bearer {token}\r\ncontent-type: application/json\r\n"
+            f"authorization: Bearer {node_token(seal)}\r\ncontent-type: application/json\r\n"
         ).encode("latin-1")
         who = (f"{socket.gethostname()}/{settings.slot}", os.getpid())
         last_good = LastGood(settings.home / "snapshot", settings.slot)

@@ -6,6 +6,7 @@ from typing import Protocol, TextIO
 
 import msgspec
 
+from turnpike.supervisor.pulse import beat
 from turnpike.supervisor.terminal import Terminal
 
 HOPELESS_STATUS = 78
@@ -30,9 +31,13 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     text: str
 
 
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """The role's event loop turns."""
+
+
 Notice = Ready | Said | Failed
 
-_decoder: msgspec.json.Decoder[Notice] = msgspec.json.Decoder(Notice)
+_decoder: msgspec.json.Decoder[Notice | Beat] = msgspec.json.Decoder(Notice | Beat)
 
 
 class Announcer(Protocol):
@@ -40,6 +45,9 @@ class Announcer(Protocol):
 
     def announce(self, notice: Notice) -> None:
         """Tell it at once."""
+
+    def beat(self) -> None:
+        """Let whoever watches know that the event loop turns; never waits."""
 
 
 class ToSupervisor:
@@ -51,6 +59,9 @@ class ToSupervisor:
     def announce(self, notice: Notice) -> None:
         self._stream.write(msgspec.json.encode(notice).decode() + "\n")
         self._stream.flush()
+
+    def beat(self) -> None:
+        beat(self._stream.fileno())
 
 
 class ToTerminal:
@@ -69,9 +80,12 @@ class ToTerminal:
             case Failed(text):
                 self._terminal.complain(text)
 
+    def beat(self) -> None:
+        """A person sees what a role does by what it does."""
 
-def read_notice(line: bytes) -> Notice | None:
-    """The notice in a line; None where the line is something else that a role printed."""
+
+def read_notice(line: bytes) -> Notice | Beat | None:
+    """The notice or beat in a line; None where the line is something else that a role printed."""
     try:
         return _decoder.decode(line)
     except msgspec.MsgspecError:

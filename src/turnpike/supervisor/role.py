@@ -13,7 +13,8 @@ import structlog
 
 from turnpike.supervisor.backoff import next_delay
 from turnpike.supervisor.course import Course
-from turnpike.supervisor.notices import HOPELESS_STATUS, Failed, Ready, Said, read_notice
+from turnpike.supervisor.notices import HOPELESS_STATUS, Beat, Failed, Ready, Said, read_notice
+from turnpike.supervisor.pulse import SILENCE_MAX_SECONDS, Pulse
 from turnpike.supervisor.terminal import Terminal
 
 NOTICE_MAX_BYTES: Final = 1_048_576
@@ -44,7 +45,13 @@ class SupervisedRole:
     tends it.
     """
 
-    def __init__(self, role: Role, course: Course, terminal: Terminal) -> None:
+    def __init__(
+        self,
+        role: Role,
+        course: Course,
+        terminal: Terminal,
+        silence_max_seconds: float = SILENCE_MAX_SECONDS,
+    ) -> None:
         self.role = role
         self.ready = False
         self.hopeless = False
@@ -52,6 +59,7 @@ class SupervisedRole:
         self.address: str | None = None
         self._course = course
         self._terminal = terminal
+        self._silence_max_seconds = silence_max_seconds
         self._process: asyncio.subprocess.Process | None = None
 
     async def tend(self) -> None:
@@ -103,12 +111,30 @@ class SupervisedRole:
             self.send(signal.SIGTERM)
         self._terminal.note_process(self.role.name, process.pid)
         _log.info("role.started", child=self.role.name, pid=process.pid)
-        assert process.stdout is not None
-        await self._listen(process.stdout, process.pid)
-        status = await process.wait()
+        status = await self._accompany(process)
         self._process = None
         self._terminal.note_process(self.role.name, None)
         return status
+
+    async def _accompany(self, process: asyncio.subprocess.Process) -> int:
+        """Listen to the process, and see that it goes on, until it has ended; its exit status."""
+        assert process.stdout is not None
+        pulse = Pulse(self._silence_max_seconds, asyncio.get_running_loop().time())
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch(pulse, process.pid))
+            await self._listen(process.stdout, process.pid, pulse)
+            status = await process.wait()
+            watching.cancel()
+        return status
+
+    async def _watch(self, pulse: Pulse, pid: int) -> None:
+        """Kill the process once it hangs; an end in good order has limits of its own."""
+        now = asyncio.get_running_loop().time
+        while not pulse.is_gone(now()):
+            if await self._course.until(self._course.stopping, pulse.look_seconds):
+                return
+        _log.error("role.hung", child=self.role.name, pid=pid, silent_seconds=round(pulse.silent_seconds, 1))
+        self.send(signal.SIGKILL)
 
     async def _start(self, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -122,9 +148,11 @@ class SupervisedRole:
             start_new_session=True,
         )
 
-    async def _listen(self, stream: asyncio.StreamReader, pid: int) -> None:
+    async def _listen(self, stream: asyncio.StreamReader, pid: int, pulse: Pulse) -> None:
         while line := await _line(stream):
             match read_notice(line):
+                case Beat():
+                    pulse.beats()
                 case Ready(address):
                     self.address = address
                     self.ready = True

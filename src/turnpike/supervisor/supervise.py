@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from turnpike.supervisor.course import Course
+from turnpike.supervisor.pulse import SILENCE_MAX_SECONDS
 from turnpike.supervisor.role import Role, SupervisedRole
 from turnpike.supervisor.terminal import Terminal
 
@@ -38,14 +39,17 @@ class Supervision(msgspec.Struct, frozen=True):
     started: Callable[[SupervisedRole, Sequence[SupervisedRole]], None]
     ready_within_seconds: float = READY_WITHIN_SECONDS
     end_within_seconds: float = END_WITHIN_SECONDS
+    silence_max_seconds: float = SILENCE_MAX_SECONDS
 
 
 async def supervise(plan: Supervision) -> int:
     """Run until a signal ends it; the exit status of the whole: 0 where it ended in good order."""
     course = Course()
     _take_signals(course)
-    control = SupervisedRole(plan.control, course, plan.terminal)
-    workers = [SupervisedRole(role, course, plan.terminal) for role in plan.workers]
+    control, *workers = (
+        SupervisedRole(role, course, plan.terminal, plan.silence_max_seconds)
+        for role in (plan.control, *plan.workers)
+    )
     everyone = [control, *workers]
     async with asyncio.TaskGroup() as group:
         group.create_task(control.tend())
