@@ -10,7 +10,7 @@ _TAG = STREAM_TAG.encode()
 _BLANK_LINE = b"\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 
-_REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
     len(reply_body()),
     reply_body(),
 )
@@ -44,7 +44,7 @@ class UpstreamConnection(asyncio.Protocol):
         request, self._received = self._received, b""
         index = stream_index(request)
         if index is None:
-            self.write(_REPLY)
+            self.write(REPLY)
         else:
             self._on_stream(self, index)
 

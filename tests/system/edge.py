@@ -16,16 +16,19 @@ from typing import Any, TypeVar
 import uvloop
 
 from turnpike.adapters.system.clock import SystemClock
-from turnpike.domain.errors import TurnpikeError
+from turnpike.domain.errors import MissingKey, TurnpikeError
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.limits import EdgeLimits
-from turnpike.gateway.edge.server import Server
+from turnpike.gateway.edge.server import Server, Site
 from turnpike.gateway.surfaces import error_shape
 from turnpike.ports.http import Reply, Request
 
 T = TypeVar("T")
 WAIT_SECONDS = 10.0
 SEND_BUFFER_BYTES = 16_384
+STRANGERS = ("/stranger",)
+"""Where no body is let in."""
+
 Answer = Callable[[Request, Reply], Awaitable[None]]
 
 
@@ -88,7 +91,8 @@ class Edge:
         self._stop = asyncio.Event()
         deadlines = Deadlines()
         deadlines.start()
-        self.server = Server(self._answer, render_error, self.limits, SystemClock(), deadlines)
+        site = Site(self._answer, render_error, self._admit)
+        self.server = Server(site, self.limits, SystemClock(), deadlines)
         async with asyncio.TaskGroup() as group:
             self.port = await self.server.listen(group, "127.0.0.1", 0, self._tls)
             self._shrink_send_buffers()
@@ -103,6 +107,10 @@ class Edge:
         for listening in self.server._listener.sockets:
             with socket.fromfd(listening.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
                 same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+    def _admit(self, head: Request) -> None:
+        if head.path in STRANGERS:
+            raise MissingKey("No key came with the request.")
 
     async def _answer(self, request: Request, reply: Reply) -> None:
         self.requests.append(request)

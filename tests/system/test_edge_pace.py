@@ -238,3 +238,24 @@ def connection_buffers(server: Server) -> list[int]:
 
 def waiting(buffers: list[int]) -> int:
     return sum(buffers)
+
+
+def test_a_caller_that_has_begun_a_further_request_and_goes_away_cancels_its_call() -> None:
+    """Though nothing is read of the further one until the call has its answer."""
+    further = a_request("POST", "/", body=b"x" * 100)
+    for part in (further[:10], further[:-1]):
+        with running_edge(answers=ANSWERS) as edge:
+            with edge.connect() as wire:
+                wire.send(a_request("GET", "/wait"))
+                wait_until(lambda: edge.requests, "the call is under way")
+                wire.send(part)
+            wait_until(lambda: edge.cancelled == 1, "the call was cancelled")
+
+
+def test_a_caller_with_as_many_requests_as_may_wait_that_goes_away_cancels_its_call() -> None:
+    limits = EdgeLimits(pipelined_requests=2, linger_seconds=0.2)
+    with running_edge(limits, ANSWERS) as edge:
+        with edge.connect() as wire:
+            wire.send(a_request("GET", "/wait") * 5)
+            wait_until(lambda: edge.requests, "the call is under way")
+        wait_until(lambda: edge.cancelled == 1, "the call was cancelled")

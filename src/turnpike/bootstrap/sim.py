@@ -15,8 +15,8 @@ from turnpike.bootstrap.fault import CannotStart
 from turnpike.domain.errors import TurnpikeError
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.limits import EdgeLimits
-from turnpike.gateway.edge.server import Server
-from turnpike.ports.http import render_head
+from turnpike.gateway.edge.server import Server, Site
+from turnpike.ports.http import Request, render_head
 from turnpike.settings import Address
 from turnpike.sim.access import speaks_anthropic
 from turnpike.sim.application import make_application
@@ -38,7 +38,7 @@ async def _serve(settings: SimSettings, listen: Address, say: Callable[[str], No
     deadlines = Deadlines()
     deadlines.start()
     application = make_application(settings, clock, SystemRandomness())
-    server = Server(application, _rendered, EdgeLimits(), clock, deadlines)
+    server = Server(Site(application, _rendered, _anyone), EdgeLimits(), clock, deadlines)
     stopped = _stop_signal()
     refused: OSError | None = None
     async with asyncio.TaskGroup() as group:
@@ -63,6 +63,10 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     return stopped
+
+
+def _anyone(head: Request) -> None:
+    """Whoever reaches the simulated provider may send it a body: the plan refuses whom it has to."""
 
 
 def _rendered(path: str, headers: dict[bytes, bytes], fault: TurnpikeError) -> tuple[int, bytes, bytes]:

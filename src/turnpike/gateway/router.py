@@ -54,6 +54,16 @@ class Router:
             return carry(self._road, call[0], call[1], request, reply)
         return self._answer_other(request, reply)
 
+    def admit(self, head: Request) -> None:
+        """Let a body come in from those alone who hold a key, and where one is taken.
+
+        Raises as the pipeline will for the whole request: what a stranger sends is not kept until then.
+        """
+        if head.path not in CALLS and kept_request(head.path) is None:
+            raise NotFound(f"Nothing at {head.path} takes a body. {_ADDRESSES}")
+        with self._road.gate as serving:
+            serving.identities.identify(head, self._road.clock.now_ns())
+
     def render_error(self, path: str, headers: dict[bytes, bytes], error: TurnpikeError) -> RenderedError:
         """An error of a request that is no call, in the shape that the caller's SDK parses."""
         call_id = error.call_id = self._road.next_call_id()

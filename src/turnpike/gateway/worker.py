@@ -21,7 +21,7 @@ from turnpike.gateway.certificates import Certificates
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.edge.limits import EdgeLimits
-from turnpike.gateway.edge.server import Server
+from turnpike.gateway.edge.server import Server, Site
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.gauges import read_gauges
 from turnpike.gateway.idempotency.folder import Folder
@@ -120,7 +120,8 @@ class Worker:
         )
         self._listings = Listings()
         router = Router(road, self._listings, settings.origins)
-        self._server = Server(router, router.render_error, settings.limits, outside.clock, self._deadlines)
+        site = Site(router, router.render_error, router.admit)
+        self._server = Server(site, settings.limits, outside.clock, self._deadlines)
         self._log = structlog.get_logger()
 
     async def run(self, stop: asyncio.Event, listening: Callable[[int], None]) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import deque
-from contextlib import suppress
-from socket import SO_LINGER, SOL_SOCKET
-from typing import Final, cast
+from typing import cast
 
-from turnpike.domain.errors import Overloaded, RequestTimeout
+from turnpike.domain.errors import Overloaded, RequestTimeout, TurnpikeError
 from turnpike.gateway.deadlines import NEVER
-from turnpike.gateway.edge.house import Guest, House
+from turnpike.gateway.edge.house import House
 from turnpike.gateway.edge.limits import (
     FEED_BYTES,
     TURNED_AWAY_AT_ONCE,
@@ -19,53 +16,36 @@ from turnpike.gateway.edge.limits import (
     WRITE_LOW_BYTES,
 )
 from turnpike.gateway.edge.reader import Incoming, Refusal, RequestReader
-from turnpike.gateway.edge.status import CONTINUE, NO_CONTENT, status_line
+from turnpike.gateway.edge.replying import Replying
+from turnpike.gateway.edge.status import CONTINUE
+from turnpike.ports.http import Request
 
-RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-"""SO_LINGER of no time: closing resets the connection and throws away what has not left."""
 
-
-class Connection(Guest, asyncio.Protocol):
-    """Speaks HTTP/1.1 with one caller; is itself the `Reply` to the request in hand."""
+class Connection(Replying, asyncio.Protocol):
+    """Speaks HTTP/1.1 with one caller."""
 
     __slots__ = (
+        "_admitted",
         "_arrival_limited",
-        "_drained",
-        "_handled",
-        "_house",
         "_in_call",
-        "_is_head",
-        "_keep_alive",
         "_leaving",
         "_next",
         "_queue",
         "_reader",
         "_reading_paused",
-        "_reads_chunks",
         "_task",
-        "_transport",
         "_unread",
-        "_write_paused",
-        "begun",
-        "ended",
     )
 
     def __init__(self, house: House) -> None:
-        super().__init__()
-        self._house = house
+        super().__init__(house)
         self._reader = RequestReader(self, house.limits, house.clock)
-        self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._queue: deque[Incoming | Refusal] = deque()
         self._next: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
-        self._handled = 0
         self._arrival_limited = ""
         self._unread = b""
-        self._in_call = self._leaving = self._reading_paused = self._write_paused = False
-        self._keep_alive = self._reads_chunks = True
-        self._is_head = False
-        self.begun = self.ended = False
+        self._admitted = self._in_call = self._leaving = self._reading_paused = False
 
     # The transport's side
 
@@ -85,6 +65,7 @@ class Connection(Guest, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller is gone: whatever runs for it is cancelled at once."""
+        self._watch_no_more()
         self._transport = None
         self._house.closed(self)
         self._reader.close()
@@ -104,14 +85,19 @@ class Connection(Guest, asyncio.Protocol):
         else:
             self._feed_in_slices(data)
         if reader.in_body or reader.in_head:
+            self._admit()
             self._limit_arrival()
 
     def eof_received(self) -> bool:
         """A caller that will send no more is taken to have gone; what is written may still flush."""
+        self.left()
+        return False
+
+    def left(self) -> None:
+        """The same, of a caller that is not read from for now."""
         if self._task is not None:
             self._task.cancel()
         self._hang_up()
-        return False
 
     def pause_writing(self) -> None:
         """The caller reads slower than the answer comes."""
@@ -146,6 +132,7 @@ class Connection(Guest, asyncio.Protocol):
         """A request is whole: wake the task, or line it up behind the one in hand."""
         self.deadline = NEVER
         self._arrival_limited = ""
+        self._admitted = False
         self._queue.append(incoming)
         if len(self._queue) >= self._house.limits.pipelined_requests:
             self._pause_reading()
@@ -157,8 +144,11 @@ class Connection(Guest, asyncio.Protocol):
         self._wake()
 
     def expects_to_go_on(self) -> None:
-        """Invite the body, once no answer to a request before it is to go out first."""
-        if self._transport is not None and not (self._in_call or self._queue):
+        """Invite the body of a caller that may send one, once no answer to a request before it is to go out first."""
+        if self._in_call or self._queue:
+            return
+        self._admit()
+        if self._transport is not None and not self._reader.closed:
             self._transport.write(CONTINUE)
 
     def hold(self, count: int) -> bool:
@@ -170,109 +160,37 @@ class Connection(Guest, asyncio.Protocol):
         """Count them no more."""
         self._house.buffered_bytes -= count
 
-    # The application's side: Reply
-
-    @property
-    def congested(self) -> bool:
-        """Whether what was written waits for the caller to read."""
-        return self._write_paused
-
-    def whole(self, status: int, head: bytes, body: bytes) -> None:
-        """Answer at once."""
-        if self._transport is None or self.begun:
-            return
-        self.begun = self.ended = True
-        if status == NO_CONTENT:  # Its answer has no length either (RFC 9110, 8.6).
-            opening = (status_line(status), self._house.date, self._connection_line(), head)
-            self._transport.write(b"%bdate: %b\r\n%b%b\r\n" % opening)
-            return
-        self._transport.write(
-            b"%bdate: %b\r\ncontent-length: %d\r\n%b%b\r\n%b"
-            % (
-                status_line(status),
-                self._house.date,
-                len(body),
-                self._connection_line(),
-                head,
-                b"" if self._is_head else body,
-            )
-        )
-
-    def begin(self, status: int, head: bytes) -> None:
-        """Open an answer in pieces: chunked, or to the connection's end for HTTP/1.0."""
-        if self._transport is None or self.begun:
-            return
-        self.begun = True
-        framing = b"transfer-encoding: chunked\r\n" if self._reads_chunks else b""
-        self._keep_alive = self._keep_alive and self._reads_chunks
-        self._transport.write(
-            b"%bdate: %b\r\n%b%b%b\r\n"
-            % (status_line(status), self._house.date, framing, self._connection_line(), head)
-        )
-
-    def write(self, data: bytes) -> None:
-        """Send a piece."""
-        if self._transport is None or self.ended or self._is_head or not data:
-            return
-        if self._reads_chunks:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-        else:
-            self._transport.write(data)
-
-    async def drained(self) -> None:
-        """Wait for a slow caller; returns at once when it is gone."""
-        while self._write_paused and self._transport is not None:
-            self._drained = self._house.future()
-            await self._drained
-        self._drained = None
-
-    def end(self) -> None:
-        """Close a piecewise answer in good order."""
-        if self._transport is None or self.ended:
-            return
-        self.ended = True
-        if self._reads_chunks and not self._is_head:
-            self._transport.write(b"0\r\n\r\n")
-
-    def abort(self) -> None:
-        """Reset the connection."""
-        self.ended = True
-        if self._transport is not None:
-            # Without this the close would be an orderly one, which to HTTP/1.0 says that the answer is whole.
-            with suppress(OSError):
-                self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
-            self._transport.abort()
-
     # The task: one request after the other
 
     async def _serve(self) -> None:
+        house = self._house
         while self._transport is not None:
             while not self._queue:
-                self._next = self._house.future()
+                self._next = house.future()
                 await self._next
             item = self._queue.popleft()
             if isinstance(item, Refusal):
                 self._answer_refusal(item)
                 return
-            await self._answer(item)
+            request = self._take_up(item)
+            try:
+                await house.answer(request, self)
+            finally:
+                self._in_call = False
+                house.buffered_bytes -= len(request.body)
             if self._write_paused:  # A caller that reads no answer gets no further one.
                 await self.drained()
             if not self._go_on():
                 return
 
-    async def _answer(self, incoming: Incoming) -> None:
-        request = incoming.request
+    def _take_up(self, incoming: Incoming) -> Request:
         self._in_call = True
         self._handled += 1
         self._keep_alive = incoming.keep_alive
         self._reads_chunks = incoming.reads_chunks
-        self._is_head = request.method == "HEAD"
+        self._is_head = incoming.request.method == "HEAD"
         self.begun = self.ended = False
-        try:
-            await self._house.answer(request, self)
-        finally:
-            self._in_call = False
-            self._house.buffered_bytes -= len(request.body)
+        return incoming.request
 
     def _go_on(self) -> bool:
         """After an answer: whether the connection serves another request."""
@@ -292,18 +210,6 @@ class Connection(Guest, asyncio.Protocol):
             if not self._queue:
                 self._wait_for_more()
         return True
-
-    def _stays_open(self) -> bool:
-        return (
-            self._keep_alive
-            and not self._house.draining
-            and self._handled < self._house.limits.requests_per_connection
-        )
-
-    def _connection_line(self) -> bytes:
-        if not self._stays_open():
-            return b"connection: close\r\n"
-        return b"" if self._reads_chunks else b"connection: keep-alive\r\n"
 
     def _answer_refusal(self, refusal: Refusal) -> None:
         """Say why and hang up."""
@@ -343,6 +249,17 @@ class Connection(Guest, asyncio.Protocol):
 
     # Limits of time, and the pace of reading
 
+    def _admit(self) -> None:
+        """Of a request whose body is still to come: take no more of it from whoever may not send one."""
+        reader = self._reader
+        if not reader.in_body or self._admitted:
+            return
+        self._admitted = True
+        try:
+            self._house.admit(reader.head)
+        except TurnpikeError as refusal:
+            reader.refuse(refusal)
+
     def _limit_arrival(self) -> None:
         """Hold a request that is coming in to its limit, which further bytes do not extend."""
         if self._in_call or self._queue:
@@ -372,17 +289,24 @@ class Connection(Guest, asyncio.Protocol):
             self._next.set_result(None)
 
     def _pause_reading(self) -> None:
+        """Read no more for now; whether the caller leaves meanwhile is for the house to see."""
         if not self._reading_paused and self._transport is not None:
             self._reading_paused = True
             self._transport.pause_reading()
+            self._house.watch(self, self._transport.get_extra_info("socket").fileno())
 
     def _resume_reading(self) -> None:
         if self._reading_paused and self._transport is not None:
+            self._watch_no_more()
             self._reading_paused = False
             self._transport.resume_reading()
             if self._unread:
                 data, self._unread = self._unread, b""
                 self._feed_in_slices(data)
+
+    def _watch_no_more(self) -> None:
+        if self._reading_paused:
+            self._house.watch_no_more(self)
 
     def _feed_in_slices(self, data: bytes) -> None:
         """Read on until as many requests wait as may; the rest stays unread until they are answered."""
@@ -392,6 +316,7 @@ class Connection(Guest, asyncio.Protocol):
                 self._unread = data[start:]
                 return
             self._reader.feed(data[start : start + FEED_BYTES])
+            self._admit()
 
     def close_if_idle(self) -> None:
         """For a server that stops: hang up unless a request is in hand."""

@@ -30,6 +30,10 @@ class Guest(Limited):
     def close_if_idle(self) -> None:
         """Hang up unless a request is in hand or coming in."""
 
+    @abstractmethod
+    def left(self) -> None:
+        """The caller has closed its side, which was seen though nothing is read from it."""
+
 
 class House(Protocol):
     """Limits, time and the application, shared by all connections of one server.
@@ -58,6 +62,15 @@ class House(Protocol):
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a connection's task."""
+
+    def watch(self, connection: Guest, descriptor: int) -> None:
+        """Look now and then whether the caller has left: nothing is read from this socket for now."""
+
+    def watch_no_more(self, connection: Guest) -> None:
+        """The connection is read from again, or is gone."""
+
+    def admit(self, head: Request) -> None:
+        """Raises the TurnpikeError that speaks against taking in the body which is to follow this head."""
 
     async def answer(self, request: Request, reply: Reply) -> None:
         """Have the application answer; never raises but when cancelled."""

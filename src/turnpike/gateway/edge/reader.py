@@ -142,6 +142,12 @@ class RequestReader:
         self._body = b""
 
     @property
+    def head(self) -> Request:
+        """The request whose body is coming in, without it. Raises InvalidRequest where its target is no path."""
+        path, query = split_target(self._target)
+        return Request(self._method, path, query, self._headers, b"", self.peer, self._clock.monotonic_ns())
+
+    @property
     def waits_to_go_on(self) -> bool:
         """Whether a caller has announced a body and may wait for `100 Continue` before it sends it."""
         return self.in_body and not self._body and b"expect" in self._headers

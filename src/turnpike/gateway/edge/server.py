@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import ssl
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 
 from turnpike.domain.errors import InternalError, Overloaded, TurnpikeError
@@ -25,29 +28,36 @@ from turnpike.ports.clock import Clock
 from turnpike.ports.http import OUT_OF_TIME, Application, Reply, Request
 
 BACKLOG = 4096
-DATE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often the date header is set, and it is looked who has left of those that are not read from."""
 
-RenderError = Callable[[str, dict[bytes, bytes], TurnpikeError], RenderedError]
-"""From path, headers and error to the status, head and body in the shape the caller's SDK parses."""
+UNPACKERS = 2
+"""Bodies unpacked at once: each takes as much memory as the largest body may, and is counted when it is whole."""
+
+GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What a server serves.
+
+    answer: to whole requests. render_error: from path, headers and error to the status, head and body in the shape
+    that the caller's SDK parses, for what is refused outside of `answer`. admit: raises the TurnpikeError that speaks
+    against taking in the body of a request, of which it is handed the head.
+    """
+
+    answer: Application
+    render_error: Callable[[str, dict[bytes, bytes], TurnpikeError], RenderedError]
+    admit: Callable[[Request], None]
 
 
 class Server:
-    """One listening socket's worth of connections.
+    """One listening socket's worth of connections."""
 
-    `application` answers whole requests; `render_error` shapes what is refused before one is whole.
-    """
-
-    def __init__(
-        self,
-        application: Application,
-        render_error: RenderError,
-        limits: EdgeLimits,
-        clock: Clock,
-        deadlines: Deadlines,
-    ) -> None:
-        self._application = application
-        self._render_error = render_error
+    def __init__(self, site: Site, limits: EdgeLimits, clock: Clock, deadlines: Deadlines) -> None:
+        self._application = site.answer
+        self._render_error = site.render_error
+        self.admit = site.admit
         self.limits = limits
         self.clock = clock
         self.deadlines = deadlines
@@ -60,7 +70,11 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._handshakes: Handshakes | None = None
         self._listener: asyncio.Server | None = None
-        self._date_timer: asyncio.TimerHandle | None = None
+        self._watched: dict[int, Guest] = {}
+        self._descriptors: dict[Guest, int] = {}
+        self._watch = select.poll()
+        self._unpackers = ThreadPoolExecutor(UNPACKERS, "unpack")
+        self._look_timer: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
         self.now = self._loop.time
         self.future: Callable[[], asyncio.Future[None]] = self._loop.create_future
@@ -78,7 +92,7 @@ class Server:
         taken by somebody else.
         """
         self._group = group
-        self._tell_date()
+        self._look()
         taken: Callable[[], asyncio.Protocol] = partial(Connection, self)
         if tls is not None:
             self._handshakes = Handshakes(self, tls, taken)
@@ -99,8 +113,8 @@ class Server:
         """
         if self._listener is not None:
             self._listener.close()
-        if self._date_timer is not None:
-            self._date_timer.cancel()
+        if self._look_timer is not None:
+            self._look_timer.cancel()
         if self._handshakes is not None:
             self._handshakes.give_up_all()
         self.drain()
@@ -111,6 +125,7 @@ class Server:
                 await asyncio.wait_for(self._emptied.wait(), FLUSH_SECONDS)
         for connection in tuple(self._connections):
             connection.abort()
+        self._unpackers.shutdown(wait=False, cancel_futures=True)
 
     @property
     def connections(self) -> int:
@@ -135,6 +150,20 @@ class Server:
         if not self._connections:
             self._emptied.set()
         self.deadlines.forget(connection)
+
+    def watch(self, connection: Guest, descriptor: int) -> None:
+        """Look now and then whether the caller has left: nothing is read from this socket for now."""
+        self._watched[descriptor] = connection
+        self._descriptors[connection] = descriptor
+        self._watch.register(descriptor, select.POLLRDHUP)
+
+    def watch_no_more(self, connection: Guest) -> None:
+        """The connection is read from again, or is gone."""
+        descriptor = self._descriptors.pop(connection, None)
+        # The system may have given a closed socket's number to another one by now.
+        if descriptor is not None and self._watched.get(descriptor) is connection:
+            del self._watched[descriptor]
+            self._watch.unregister(descriptor)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a connection's task."""
@@ -179,6 +208,7 @@ class Server:
             reply.whole(*self._render_error(request.path, request.headers, error))
 
     async def _answer_packed(self, packed: Request, reply: Reply) -> None:
+        self.admit(packed)
         request = await self._unpacked(packed)
         unpacked_bytes = len(request.body)
         self.buffered_bytes += unpacked_bytes
@@ -195,7 +225,7 @@ class Server:
         body = request.body
         if encoding != b"identity":
             # However short it is: a few KiB may stand for a thousand times as much.
-            body = await self._loop.run_in_executor(None, unpack, body, encoding, self.limits)
+            body = await self._loop.run_in_executor(self._unpackers, unpack, body, encoding, self.limits)
         headers[b"content-length"] = b"%d" % len(body)
         return Request(
             request.method,
@@ -207,6 +237,10 @@ class Server:
             request.received_ns,
         )
 
-    def _tell_date(self) -> None:
+    def _look(self) -> None:
+        """Every second or so: what time it is, and who has left."""
         self.date = formatdate(self.clock.now_ns() / 1e9, usegmt=True).encode()
-        self._date_timer = self._loop.call_later(DATE_SECONDS, self._tell_date)
+        for descriptor, flags in self._watch.poll(0):
+            if flags & GONE:
+                self._watched[descriptor].left()
+        self._look_timer = self._loop.call_later(LOOK_SECONDS, self._look)
