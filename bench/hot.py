@@ -97,8 +97,9 @@ class _Bench:
         deadlines, seal = Deadlines(), MasterKeySeal(os.urandom(MASTER_KEY_BYTES), SystemRandomness())
         deadlines.start()
         gate = Gate(self._connections)
-        gate.serving = Provisioner(PROVIDERS, seal, deadlines).provision(_snapshot(seal), None)
-        pool = gate.serving.pools[PROVIDER]
+        serving = await Provisioner(PROVIDERS, seal, deadlines).provision(_snapshot(seal), None)
+        gate.serving = serving
+        pool = serving.pools[PROVIDER]
         for _ in range(self._connections):
             upstream = UpstreamConnection(pool)
             upstream.connection_made(_Provider(upstream))

@@ -93,6 +93,10 @@ class ScriptedAnswer:
     def comes(self, piece: bytes | Exception) -> None:
         self._coming.put_nowait(piece)
 
+    @property
+    def arrived(self) -> bytes | None:
+        return None
+
     async def whole(self, limit_bytes: int) -> bytes:
         pieces = []
         while piece := await self.piece():

@@ -28,7 +28,7 @@ from tests.playbook.stage import CALL_ID, Stage
 from turnpike.domain.errors import InternalError
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.limits import EdgeLimits
-from turnpike.gateway.edge.server import Server
+from turnpike.gateway.edge.server import Server, Site
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.router import Router
 from turnpike.ports.http import Reply, Request
@@ -132,7 +132,8 @@ def test_a_fault_outside_of_a_call_is_logged_under_the_id_that_is_told(tmp_path:
     async def answered() -> tuple[int, bytes, bytes]:
         stage = Stage(tmp_path)
         router = Router(stage.road, Listings(), frozenset())
-        server = Server(faulty, router.render_error, EdgeLimits(), stage.road.clock, Deadlines())
+        site = Site(faulty, router.render_error, router.admit)
+        server = Server(site, EdgeLimits(), stage.road.clock, Deadlines())
         reply: Any = TakenReply()
         await server.answer(Request("GET", "/v1/models", b"", {}, b"", "", 0), reply)
         stage.close()

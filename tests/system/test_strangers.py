@@ -101,7 +101,9 @@ def connect(gateway: str) -> Wire:
         ("/livez", "x: y", 404, b"not_found"),
     ],
 )
-def test_the_gateway_says_why_in_the_dialect(gateway: str, path: str, line: str, status: int, code: bytes) -> None:
+def test_the_gateway_says_why_in_the_dialect(
+    gateway: str, path: str, line: str, status: int, code: bytes
+) -> None:
     with connect(gateway) as wire:
         wire.send(a_head(path, line))
         told = wire.read_to_end()

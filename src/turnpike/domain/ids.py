@@ -15,5 +15,15 @@ _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abc
 
 def uuid7(now_ns: int, chance: str) -> str:
     """A UUIDv7 of the moment `now_ns` and `CHANCE_DIGITS` hexadecimal digits (RFC 9562, 5.7)."""
-    time = f"{now_ns // 1_000_000:012x}"
-    return f"{time[:8]}-{time[8:]}-7{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:19]}"
+    return uuid7_of(uuid7_opening(now_ns // 1_000_000), chance)
+
+
+def uuid7_opening(now_ms: int) -> str:
+    """What all ids of one millisecond begin with."""
+    time = f"{now_ms:012x}"
+    return f"{time[:8]}-{time[8:]}-7"
+
+
+def uuid7_of(opening: str, chance: str) -> str:
+    """The id that begins so."""
+    return f"{opening}{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:19]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -57,16 +57,14 @@ async def read_whole(answer: Answer) -> bytes:
     return body
 
 
-async def raise_for_status(answer: Answer, call: Progress, provider: str) -> None:
-    """Return where the status is a good one.
+async def raise_refusal(answer: Answer, call: Progress, provider: str) -> NoReturn:
+    """What a status says that is not a good one.
 
     Raises ProviderError where the provider's refusal may be shown, with its own status and body;
     UpstreamUnauthorized where our credential was refused; where what it says is no refusal of any API
     UpstreamInvalid, UpstreamFailed, UpstreamRateLimited, UpstreamTimeout or InvalidRequest.
     """
     status = answer.status
-    if 200 <= status < 300:
-        return
     _check_refusal(status, provider)
     body = await answer.whole(ERROR_MAX_BYTES)
     if b"content-encoding" in answer.headers:

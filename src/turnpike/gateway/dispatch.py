@@ -52,7 +52,7 @@ class Dispatcher:
         """
         began = self._now()
         progress.dispatched_ns = self._clock.monotonic_ns()
-        unreached = Unreached("No target of this model was tried.")
+        unreached: Unreached | None = None
         for way in grant.route.ways:
             patience = wishes.patience(way.limits, began)
             head = request_head(way, outgoing, progress.request.headers, self._turns)
@@ -80,7 +80,7 @@ class Dispatcher:
                 except asyncio.CancelledError as cancelled:
                     self._note_failure(progress, way, started_ns, why_cancelled(cancelled))
                     raise
-        raise unreachable(unreached)
+        raise unreachable(unreached or Unreached("No target of this model was tried."))
 
     def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:
         """Note how the attempt ended that brought an answer: as the call did."""

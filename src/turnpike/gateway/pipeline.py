@@ -18,7 +18,7 @@ from turnpike.dialects.speech import Speech
 from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import ClientClosed, InternalError, TurnpikeError, UpstreamFailed
 from turnpike.domain.ids import CallId
-from turnpike.gateway.answers import ProviderError, raise_for_status, read_whole
+from turnpike.gateway.answers import ProviderError, raise_refusal, read_whole
 from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
@@ -106,12 +106,15 @@ async def _bring(
 ) -> None:
     """Bring the provider's answer to the caller, whole or as the stream that was asked for."""
     answer, speech = dispatched.answer, call.speech
-    await raise_for_status(answer, call, dispatched.way.uplink.provider)
+    if not 200 <= answer.status < 300:
+        await raise_refusal(answer, call, dispatched.way.uplink.provider)
     if outgoing.stream and speech.open_stream is not None:
         relay = Relay(dispatched, speech.open_stream(), call, road.clock)
         await _bring_stream(road, relay, outgoing, call, reply)
         return
-    body = await read_whole(answer)
+    body = answer.arrived
+    if body is None or b"content-encoding" in answer.headers:
+        body = await read_whole(answer)
     call.upstream_ended_ns = road.clock.monotonic_ns()
     call.facts = speech.read_answer(body)
     call.end_well(answer.status)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from turnpike.dialects.event_stream import AnswerFacts
 from turnpike.dialects.speech import Speech
 from turnpike.domain.call_status import CallStatus
@@ -15,50 +17,30 @@ from turnpike.ports.http import Request
 NOTHING = AnswerFacts()
 
 
-class Progress:
-    """Filled in by the stages, in their order; read once, when the call has ended."""
+class Progress(msgspec.Struct, gc=False, eq=False):
+    """Filled in by the stages, in their order; read once, when the call has ended.
 
-    __slots__ = (
-        "attempts",
-        "call_id",
-        "dispatched_ns",
-        "error",
-        "facts",
-        "first_content_ns",
-        "http_status",
-        "model",
-        "principal",
-        "reached",
-        "request",
-        "speech",
-        "status",
-        "stream",
-        "tags",
-        "tries",
-        "upstream_ended_ns",
-    )
+    tries: attempts so far, the one under way among them. reached: whether a provider may have had the request, or some
+    of it. Of a call whose end nobody tells, a fault of ours was the end.
+    """
 
-    def __init__(self, call_id: CallId, request: Request, speech: Speech) -> None:
-        self.call_id = call_id
-        self.request = request
-        self.speech = speech
-        self.principal: Principal | None = None
-        self.tags: Tags = ()
-        self.model: str | None = None
-        self.stream = False
-        self.tries = 0
-        """Attempts so far, the one under way among them."""
-        self.attempts: list[Attempt] = []
-        self.reached = False
-        """Whether a provider may have had the request, or some of it."""
-        self.dispatched_ns: int | None = None
-        self.first_content_ns: int | None = None
-        self.upstream_ended_ns: int | None = None
-        self.facts = NOTHING
-        # Of a call whose end nobody tells, a fault of ours was the end.
-        self.status = CallStatus.FAILED
-        self.http_status = InternalError.http_status
-        self.error: str | None = InternalError.code
+    call_id: CallId
+    request: Request
+    speech: Speech
+    principal: Principal | None = None
+    tags: Tags = ()
+    model: str | None = None
+    stream: bool = False
+    tries: int = 0
+    attempts: list[Attempt] = []
+    reached: bool = False
+    dispatched_ns: int | None = None
+    first_content_ns: int | None = None
+    upstream_ended_ns: int | None = None
+    facts: AnswerFacts = NOTHING
+    status: CallStatus = CallStatus.FAILED
+    http_status: int = InternalError.http_status
+    error: str | None = InternalError.code
 
     def end_well(self, http_status: int) -> None:
         """The call ends with the provider's whole answer."""

@@ -31,6 +31,10 @@ class Answer(Protocol):
     def headers(self) -> dict[bytes, bytes]:
         """The headers."""
 
+    @property
+    def arrived(self) -> bytes | None:
+        """The whole body as it was sent, where all of it has come; None where `whole` is to be awaited."""
+
     async def whole(self, limit_bytes: int) -> bytes:
         """The whole body.
 

@@ -6,10 +6,7 @@ import time
 
 
 class SystemClock:
-    """A Clock that reads the operating system's."""
+    """A Clock that is the operating system's: a call reads it five times, so nothing stands between."""
 
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
+    now_ns = staticmethod(time.time_ns)
+    monotonic_ns = staticmethod(time.monotonic_ns)

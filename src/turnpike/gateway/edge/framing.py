@@ -8,6 +8,7 @@ refused here. Sources: RFC 9110 and RFC 9112, sections 2 to 7.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from turnpike.domain.errors import (
@@ -41,6 +42,10 @@ SINGLE_HEADERS: Final = frozenset(
 _TARGET: Final = re.compile(rb"[!\"$-~]+")
 """Visible ASCII but `#`: a fragment is the caller's own business (RFC 9112, 3.2)."""
 
+KNOWN_TARGETS: Final = 1024
+KNOWN_TARGET_BYTES: Final = 256
+"""Most calls go to a few addresses: so many, of so many bytes, are known again."""
+
 ZERO: Final = ord("0")
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
@@ -52,12 +57,19 @@ def split_target(target: bytes) -> tuple[str, bytes]:
 
     Raises InvalidRequest where it is neither, has a fragment, or is not visible ASCII.
     """
+    return _split_known(target) if len(target) <= KNOWN_TARGET_BYTES else _split(target)
+
+
+def _split(target: bytes) -> tuple[str, bytes]:
     if _TARGET.fullmatch(target) is None:
         raise InvalidRequest("The request target may hold visible ASCII characters only, and no `#`.")
     if target[:1] != b"/":
         target = _origin_form(target)
     path, _, query = target.partition(b"?")
     return path.decode("ascii"), query
+
+
+_split_known: Final = lru_cache(KNOWN_TARGETS)(_split)
 
 
 def _origin_form(target: bytes) -> bytes:

@@ -132,6 +132,11 @@ class UpstreamConnection(Limited, asyncio.Protocol):
             raise self._error
         return self._headers_complete
 
+    @property
+    def arrived(self) -> bytes | None:
+        """The whole body where it has come in one piece, which can be no large one."""
+        return self._pending[0] if self._complete and len(self._pending) == 1 else None
+
     async def whole(self, limit_bytes: int) -> bytes:
         """The whole body."""
         while not self._complete:
