@@ -21,6 +21,16 @@ def _variables(admin_key: str | None = None, **providers: str) -> Variables:
     return Variables(Hidden(admin_key) if admin_key else None, providers)
 
 
+@pytest.mark.parametrize(
+    "key", ["too-short", "canary-of-20-characters\nmore", "canary-of-20-characters-ä-\udc80"]
+)
+def test_an_administrators_key_that_no_client_can_send_ends_the_start(opened: Opening, key: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        opened(variables=_variables(key))
+    assert "TURNPIKE_ADMIN_KEY" in refused.value.message
+    assert key not in refused.value.message
+
+
 def _document(text: str) -> Document:
     return Document(Source("turnpike.yaml", text), "turnpike.yaml", given_secrets(SECRETS, ()))
 

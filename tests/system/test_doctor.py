@@ -64,6 +64,24 @@ def test_a_machine_that_is_ready_to_start_has_nothing_wrong(tmp_path: Path) -> N
     assert not (tmp_path / "home").exists()
 
 
+def test_a_variable_that_no_call_can_carry_is_named_at_the_start_and_by_the_doctor(tmp_path: Path) -> None:
+    environ = an_environment(
+        tmp_path / "home", OPENAI_API_KEY="sk-canary\nsk-second", ANTHROPIC_API_KEY="sk-x"
+    )
+    status, findings = examined(environ, tmp_path)
+    assert (status, findings["variable OPENAI_API_KEY"]["state"]) == (1, "wrong")
+    assert findings["providers"]["says"] == "anthropic"
+    with Process(["up"], environ, tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+        assert up.wait_for_words("providers from variables") == (
+            "providers from variables: anthropic (ANTHROPIC_API_KEY)\n"
+        )
+        (event,) = up.wait_for_event("provider.left_out")
+    assert event["variable"] == "OPENAI_API_KEY"
+    assert "OPENAI_API_KEY makes no provider: the secret holds a line break" in up.account
+    assert "canary" not in up.account + str(findings)
+
+
 def test_a_port_that_is_taken_is_named_with_who_has_it(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ import structlog
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.document import read_start_document
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.control.defaults import ADMINISTRATOR
+from turnpike.control.defaults import ADMINISTRATOR, unusable_variables
 from turnpike.control.document.reading import Source
 from turnpike.control.document.reference import Hidden
 from turnpike.control.plane import Plane
@@ -117,6 +117,9 @@ def _tell_providers(plane: Plane, found: Configuration, announcer: Announcer) ->
     ]
     if texts:
         announcer.announce(Said(f"providers from variables: {', '.join(texts)}"))
+    for variable, complaint in unusable_variables(found.environ, plane.providers).items():
+        _log.error("provider.left_out", variable=variable, reason=complaint)
+        announcer.announce(Failed(f"{variable} makes no provider: {complaint}"))
     if not configured:
         ways = " or ".join(sorted({name for name in variables.values() if name}))
         announcer.announce(

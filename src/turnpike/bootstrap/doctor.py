@@ -9,7 +9,7 @@ import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from turnpike.bootstrap.home import MASTER_KEY_NAME, existing_seal
 from turnpike.bootstrap.running import Running, running_at
 from turnpike.bootstrap.store_check import look_at_store
 from turnpike.client import Answer, ControlClient, ControlFault, quoted
+from turnpike.control.defaults import unusable_variables
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import read_document as parse_document
 from turnpike.doctor.finding import Finding, unknown
@@ -51,6 +52,7 @@ from turnpike.doctor.plant import (
     provider_finding,
     providers_finding,
     snapshot_finding,
+    variable_finding,
 )
 from turnpike.domain.snapshot import Snapshot, decode_snapshot
 from turnpike.files import read_named_file
@@ -78,7 +80,9 @@ def examine(found: Configuration) -> tuple[Finding, ...]:
     findings += _trust(settings)
     if settings.store_url is not None:
         findings.append(look_at_store(settings.store_url))
-    named = _providers_at_start(found)
+    unusable = unusable_variables(found.environ, PROVIDERS)
+    findings += (variable_finding(*said) for said in unusable.items())
+    named = _providers_at_start(found, unusable)
     findings += _document(found)
     findings += _plant(found, running, told, named)
     findings.append(clock_finding(SystemClock().now_ns() / 1e9, told))
@@ -222,9 +226,13 @@ def _trust(settings: Settings) -> Iterator[Finding]:
     yield certificate_finding(str(settings.tls_certificate), now_seconds, shown.until_seconds, shown.fault)
 
 
-def _providers_at_start(found: Configuration) -> tuple[str, ...]:
+def _providers_at_start(found: Configuration, unusable: Container[str]) -> tuple[str, ...]:
     """Providers that the gateway has or would have, as far as files and variables tell."""
-    names = {kind.name for kind in PROVIDERS.values() if found.environ.get(kind.credential_variable or "")}
+    names = {
+        kind.name
+        for kind in PROVIDERS.values()
+        if found.environ.get(kind.credential_variable or "") and kind.credential_variable not in unusable
+    }
     snapshot = _last_snapshot(found.settings.home)
     names |= {provider.name for provider in snapshot.providers} if snapshot else set()
     if found.settings.config is not None:
@@ -234,7 +242,9 @@ def _providers_at_start(found: Configuration) -> tuple[str, ...]:
 
 def _named_in(file: Path) -> set[str]:
     try:
-        reading = parse_document(Source(str(file), read_named_file(file, DOCUMENT_MAX_BYTES).decode()), PROVIDERS)
+        reading = parse_document(
+            Source(str(file), read_named_file(file, DOCUMENT_MAX_BYTES).decode()), PROVIDERS
+        )
     except (OSError, UnicodeDecodeError):
         return set()
     return {id_.name for id_ in reading.named if id_.kind == "providers"}

@@ -8,7 +8,7 @@ import msgspec
 
 from turnpike.control.document.kind import Resource
 from turnpike.control.document.reference import Hidden
-from turnpike.control.document.secret import SecretAddress
+from turnpike.control.document.secret import SecretAddress, secret_complaint
 from turnpike.control.resources.key import Key
 from turnpike.control.resources.model import Model, ModelTarget
 from turnpike.control.resources.provider import Provider
@@ -31,7 +31,7 @@ class Defaults(msgspec.Struct, frozen=True):
 def default_providers(
     variables: Mapping[str, str], kinds: Mapping[str, ProviderKind], configured: Iterable[Resource]
 ) -> Defaults:
-    """A provider and its models for each kind whose variable is set.
+    """A provider and its models for each kind whose variable is set and can be used.
 
     None for a kind that a configured provider is of or named like; no model whose name is configured.
     """
@@ -47,8 +47,18 @@ def default_providers(
         models.update(model.name for model in new)
         resources += [_provider(kind), *new]
         address = SecretAddress("providers", kind.name, "credential")
-        secrets[address] = Hidden(variables[kind.credential_variable or ""].strip())
+        secrets[address] = Hidden(_credential(kind, variables))
     return Defaults(tuple(resources), secrets)
+
+
+def unusable_variables(variables: Mapping[str, str], kinds: Mapping[str, ProviderKind]) -> dict[str, str]:
+    """What is wrong with vendors' variables that are set and make no provider, by name; never shows a value."""
+    said = {
+        kind.credential_variable: secret_complaint("credential", _credential(kind, variables))
+        for kind in kinds.values()
+        if kind.credential_variable is not None and _credential(kind, variables)
+    }
+    return {variable: complaint for variable, complaint in said.items() if complaint is not None}
 
 
 def administrator(secret: Hidden, written: str | None) -> Defaults:
@@ -64,9 +74,13 @@ def administrator(secret: Hidden, written: str | None) -> Defaults:
 
 
 def _is_ready(kind: ProviderKind, variables: Mapping[str, str]) -> bool:
-    """Whether it needs no more than its variable, and that is set."""
-    variable = kind.credential_variable
-    return variable is not None and kind.base_url is not None and bool(variables.get(variable, "").strip())
+    """Whether it needs no more than its variable, and that holds what a call can carry."""
+    return kind.base_url is not None and secret_complaint("credential", _credential(kind, variables)) is None
+
+
+def _credential(kind: ProviderKind, variables: Mapping[str, str]) -> str:
+    """What the kind's variable holds, without the blanks around it; empty where there is nothing."""
+    return variables.get(kind.credential_variable or "", "").strip()
 
 
 def _provider(kind: ProviderKind) -> Provider:

@@ -122,6 +122,15 @@ def providers_finding(configured: tuple[str, ...], variables: tuple[str, ...]) -
     )
 
 
+def variable_finding(variable: str, complaint: str) -> Finding:
+    """A vendor's variable from which no provider can be made."""
+    return wrong(
+        f"variable {variable}",
+        f"makes no provider: {complaint}",
+        "set it again to the key alone, on one line",
+    )
+
+
 def provider_finding(check: ProviderCheck) -> Finding:
     """Whether a provider can be used."""
     name = f"provider {check.name}"

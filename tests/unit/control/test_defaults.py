@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.control.documents import read_well
 from turnpike.control.compile import Closed, Stamp, compile_snapshot
-from turnpike.control.defaults import Defaults, administrator, default_providers
+from turnpike.control.defaults import Defaults, administrator, default_providers, unusable_variables
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import SecretAddress
 from turnpike.control.plan import Held, relation_faults
@@ -33,6 +35,21 @@ def test_each_variable_makes_its_provider_ready() -> None:
 
 def test_an_empty_variable_makes_nothing() -> None:
     assert defaults({"OPENAI_API_KEY": " "}).resources == ()
+
+
+@pytest.mark.parametrize("value", ["sk-canary\nsk-second", "sk-canary-ä", "sk-canary-\udc80", "sk-canary\0"])
+def test_a_variable_that_no_header_can_carry_makes_nothing_and_is_named_without_its_value(value: str) -> None:
+    variables = {**BOTH, "OPENAI_API_KEY": value}
+    made = defaults(variables)
+    assert names(made, "providers") == {"anthropic"}
+    assert not any("openai" in name or name.startswith("gpt") for name in names(made, "models"))
+    complaints = unusable_variables(variables, PROVIDERS)
+    assert list(complaints) == ["OPENAI_API_KEY"]
+    assert "canary" not in complaints["OPENAI_API_KEY"]
+
+
+def test_variables_that_are_fine_or_empty_are_not_complained_of() -> None:
+    assert unusable_variables({**BOTH, "OPENAI_API_KEY": " "}, PROVIDERS) == {}
 
 
 def test_a_configured_provider_of_the_kind_or_name_stands_alone() -> None:

@@ -99,6 +99,19 @@ def settle_secrets(
     return Settlement(tuple(settled), (*faults, *_repeated_keys(settled)))
 
 
+def secret_complaint(form: SecretForm, value: str) -> str | None:
+    """What is wrong with a secret's value, wherever it comes from; never shows the value."""
+    if not value:
+        return "the secret is empty"
+    if len(value) > MAX_SECRET_CHARACTERS:
+        return f"the secret has {len(value)} characters; at most {MAX_SECRET_CHARACTERS} are allowed"
+    if form == "proxy":
+        return proxy_complaint(value)
+    if not (value.isascii() and value.isprintable() and value == value.strip()):
+        return "the secret holds a line break, a blank at its end or a character beyond ASCII, which no header can carry"
+    return _key_complaint(value) if form == "key" else None
+
+
 def _origin(slot: SecretSlot, given: Given, stored: Mapping[SecretAddress, str]) -> Fresh | Kept | str:
     """The secret with its origin, or what is wrong with it."""
     marks = [part for part in slot.parts if isinstance(part, SealedReference)]
@@ -132,7 +145,7 @@ def _marked(slot: SecretSlot, mark: SealedReference, stored: Mapping[SecretAddre
 
 def _fresh(slot: SecretSlot, given: Given) -> Fresh | str:
     value = "".join(part.reveal() if isinstance(part, Hidden) else _value(part, given) for part in slot.parts)
-    said = _complaint(slot.form, value)
+    said = secret_complaint(slot.form, value)
     return said if said else Fresh(slot, Hidden(value))
 
 
@@ -150,19 +163,6 @@ def _stored_alike(slot: SecretSlot, stored: Mapping[SecretAddress, str]) -> Secr
         a for a, written in stored.items() if a.kind == kind and a.name == name and written == slot.written
     )
     return min(same, default=None)
-
-
-def _complaint(form: SecretForm, value: str) -> str | None:
-    """What is wrong with a secret's value, without the value."""
-    if not value:
-        return "the secret is empty"
-    if len(value) > MAX_SECRET_CHARACTERS:
-        return f"the secret has {len(value)} characters; at most {MAX_SECRET_CHARACTERS} are allowed"
-    if form == "proxy":
-        return proxy_complaint(value)
-    if not (value.isascii() and value.isprintable() and value == value.strip()):
-        return "the secret holds a line break, a blank at its end or a character beyond ASCII, which no header can carry"
-    return _key_complaint(value) if form == "key" else None
 
 
 def _key_complaint(value: str) -> str | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from turnpike.control.document.kind import ResourceId, to_plain
 from turnpike.control.document.reference import Hidden
+from turnpike.control.document.secret import secret_complaint
 from turnpike.control.permissions import Actor, check_change
 from turnpike.control.plan import Plan, Standing
 from turnpike.control.plane import Plane
@@ -17,7 +18,6 @@ from turnpike.control.services.snapshots import After, next_snapshot, stored_sna
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
 from turnpike.control.services.trail import Entry, continued
 from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
-from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
 from turnpike.ports.store import Change, State, StoredKey, StoredSecret
 
 OVERLAP_MAX_SECONDS = 90 * 24 * 3600
@@ -113,14 +113,9 @@ def _check_rotation(found: _Found, rotation: Rotation) -> None:
 
 
 def _check_brought(secret: str) -> None:
-    if len(secret) < BROUGHT_KEY_MIN_CHARACTERS or not secret.isprintable() or " " in secret:
-        raise InvalidRequest(
-            f"secret: a key brought from elsewhere has {BROUGHT_KEY_MIN_CHARACTERS} printable characters or more"
-        )
-    if is_mistyped(secret):
-        raise InvalidRequest(
-            "secret: begins like a Turnpike key, but its checksum is wrong: a character is mistyped"
-        )
+    complaint = secret_complaint("key", secret)
+    if complaint is not None:
+        raise InvalidRequest(f"secret: {complaint}")
 
 
 def _check_unused(state: State, fresh: StoredSecret) -> None:

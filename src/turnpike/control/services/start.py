@@ -18,7 +18,7 @@ from turnpike.control.document.fault import NOWHERE
 from turnpike.control.document.kind import Resource, ResourceId
 from turnpike.control.document.reading import Reading
 from turnpike.control.document.reference import Hidden
-from turnpike.control.document.secret import Fresh, SecretAddress, SecretForm, SecretSlot
+from turnpike.control.document.secret import Fresh, SecretAddress, SecretForm, SecretSlot, secret_complaint
 from turnpike.control.permissions import OWNER
 from turnpike.control.plan import ENVIRONMENT_OWNER, Plan
 from turnpike.control.plane import Plane
@@ -32,7 +32,6 @@ from turnpike.control.services.secrets import KEYS, minted_secret
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
 from turnpike.control.services.standing import sealed_secrets, standing_of
 from turnpike.domain.errors import InvalidRequest
-from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
 from turnpike.ports.sealing import KEY_PURPOSE
 from turnpike.ports.store import Change, State
 
@@ -126,14 +125,9 @@ def _administrator(plane: Plane, state: State, variables: Variables) -> Decision
 
 
 def _check_admin_key(secret: str) -> None:
-    if len(secret) < BROUGHT_KEY_MIN_CHARACTERS:
-        raise InvalidRequest(
-            f"{ADMIN_KEY_VARIABLE} has {len(secret)} characters; a key has {BROUGHT_KEY_MIN_CHARACTERS} or more"
-        )
-    if is_mistyped(secret):
-        raise InvalidRequest(
-            f"{ADMIN_KEY_VARIABLE} is mistyped: it begins like a Turnpike key, and its checksum is wrong"
-        )
+    complaint = secret_complaint("key", secret)
+    if complaint is not None:
+        raise InvalidRequest(f"{ADMIN_KEY_VARIABLE}: {complaint}")
 
 
 def _opens_another(plane: Plane, state: State, secret: Hidden) -> bool:
@@ -156,7 +150,9 @@ def _ready_providers(plane: Plane, state: State, variables: Variables) -> Decisi
     ]
     for resource in kept:
         _log.warning(
-            "provider.kept", provider=resource.name, reason="its variable is gone, and models need it"
+            "provider.kept",
+            provider=resource.name,
+            reason="its variable gives no credential any more, and models need it",
         )
     with_kept = msgspec.structs.replace(defaults, resources=(*defaults.resources, *kept))
     return _decided(plane, state, with_kept, ENVIRONMENT_OWNER)
