@@ -46,9 +46,9 @@ def test_the_sum_over_workers_is_what_they_counted(
             )
             tokens[shown(provider), shown(model)] += count
             buckets[bisect_left(TOKEN_USAGE.bounds, count)] += 1
-        counts = read_totals(folder).counts
         for worker in workers:
             worker.close()
+        counts = read_totals(folder).counts
     summed = {labels[:2]: cells[0] for (name, labels), cells in counts.items() if name == TOKENS.name}
     assert summed == {call: total for call, total in tokens.items() if total}
     sizes = [cells[1:] for (name, _), cells in counts.items() if name == TOKEN_USAGE.name]
@@ -68,6 +68,7 @@ def test_a_damaged_file_stops_neither_readers_nor_the_next_worker(
         for name in ("openai", "local"):
             before.observe(an_outcome(an_attempt(name), usage=Usage(1, 2)))
         before.refresh()
+        before.flush()
         before.close()
         path = folder / "metrics-0.counts"
         start = at + 64 * is_behind_the_header
@@ -81,6 +82,7 @@ def test_a_damaged_file_stops_neither_readers_nor_the_next_worker(
         calls_before = calls_of(folder)
         after.observe(an_outcome(an_attempt()))
         after.refresh()
+        after.flush()
         reader.expose("application/openmetrics-text")
         assert calls_of(folder) == calls_before + 1
         assert min(cell for cells in read_totals(folder).counts.values() for cell in cells) >= 0

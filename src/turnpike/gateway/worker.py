@@ -164,6 +164,7 @@ class Worker:
     async def _show_gauges(self) -> None:
         while True:
             self._metrics.refresh()
+            await asyncio.to_thread(self._metrics.flush)
             await asyncio.sleep(GAUGES_SECONDS)
 
     def _gauges(self) -> Iterator[Reading]:

@@ -70,6 +70,7 @@ def an_outcome(
 def page_of(metrics: SharedMetrics) -> bytes:
     """What the worker shows, its own gauges fresh."""
     metrics.refresh()
+    metrics.flush()
     return metrics.expose("").body
 
 

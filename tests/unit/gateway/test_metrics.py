@@ -157,6 +157,7 @@ def test_series_of_a_metric_are_bounded_and_the_rest_is_other(tmp_path: Path, me
     calls = [(f"p{provider}", f"m{model}") for provider in range(20) for model in range(100)]
     for provider, model in calls:
         metrics.observe(an_outcome(an_attempt(provider), model=model))
+    metrics.flush()
     counts = read_totals(tmp_path).counts
     durations = {labels: cells for (name, labels), cells in counts.items() if name == OPERATION_DURATION.name}
     assert len(durations) <= SERIES_PER_METRIC
@@ -183,6 +184,7 @@ def test_a_text_of_any_form_makes_a_page_that_can_be_read(metrics: SharedMetrics
 def test_openmetrics_is_spoken_to_who_asks_for_it(metrics: SharedMetrics) -> None:
     metrics.observe(an_outcome(an_attempt(), usage=Usage(600, 200), first_content_ms=42))
     metrics.refresh()
+    metrics.flush()
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
     exposition = metrics.expose(accept)
     assert exposition.content_type.startswith("application/openmetrics-text; version=1.0.0")

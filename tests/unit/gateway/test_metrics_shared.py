@@ -29,6 +29,7 @@ metrics = SharedMetrics(Path(sys.argv[1]), int(sys.argv[2]), gauges)
 for _ in range(int(sys.argv[3])):
     metrics.observe(an_outcome(an_attempt()))
 metrics.refresh()
+metrics.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -55,6 +56,7 @@ def test_any_worker_shows_the_sum_of_all(tmp_path: Path) -> None:
         for _ in range(number + 1):
             worker.observe(an_outcome(an_attempt()))
         worker.refresh()
+        worker.flush()
     for worker in workers:
         page = page_of(worker)
         assert calls_shown(page) == 6
@@ -97,6 +99,7 @@ def test_a_worker_counts_beside_one_of_its_slot_that_still_drains(tmp_path: Path
     draining.observe(an_outcome(an_attempt()))
     successor.observe(an_outcome(an_attempt()))
     draining.refresh()
+    draining.flush()
     page = page_of(successor)
     assert calls_shown(page) == 2
     assert value(page, "process_open_fds", worker="0") is not None
@@ -144,6 +147,7 @@ def test_a_file_that_was_being_made_when_its_worker_was_killed_is_used(tmp_path:
     rest = [SharedMetrics(tmp_path, slot, no_gauges) for slot in range(3)]
     for metrics in rest:
         metrics.observe(an_outcome(an_attempt()))
+        metrics.flush()
     assert calls_shown(page_of(first)) == 3
     for metrics in [first, *rest]:
         metrics.close()
@@ -180,6 +184,7 @@ def test_readers_see_whole_numbers_that_never_fall_while_a_worker_counts(tmp_pat
         while not reading.done():
             written += 1
             writer.observe(an_outcome(an_attempt(f"p{written % 20}")))
+            writer.flush()
     assert reading.result() == sorted(reading.result())
     assert (calls_shown(page_of(reader)) or 0) == written
     writer.close()
@@ -199,3 +204,28 @@ def test_asking_for_the_page_is_never_in_the_way_of_a_worker_that_starts(tmp_pat
 def test_only_the_owner_of_the_installation_can_read_the_files(tmp_path: Path) -> None:
     SharedMetrics(tmp_path, 0, no_gauges).close()
     assert file_of(tmp_path, "0").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("size", [0, 10, SERIES_AT - 1, SERIES_AT + 10])
+def test_a_file_that_is_cut_short_under_its_workers_ends_neither_and_is_made_whole_again(
+    tmp_path: Path, size: int
+) -> None:
+    writer, reader = SharedMetrics(tmp_path, 0, no_gauges), SharedMetrics(tmp_path, 1, no_gauges)
+    writer.observe(an_outcome(an_attempt()))
+    writer.flush()
+    os.truncate(file_of(tmp_path, "0"), size)
+    assert calls_shown(page_of(reader)) is None
+    writer.observe(an_outcome(an_attempt()))
+    writer.flush()
+    assert calls_shown(page_of(reader)) == 2
+    writer.close()
+    reader.close()
+
+
+def test_what_one_page_showed_no_other_page_falls_behind(tmp_path: Path) -> None:
+    workers = [SharedMetrics(tmp_path, slot, no_gauges) for slot in range(2)]
+    workers[0].observe(an_outcome(an_attempt()))
+    assert calls_shown(workers[0].expose("").body) == 1
+    assert calls_shown(workers[1].expose("").body) == 1
+    for worker in workers:
+        worker.close()

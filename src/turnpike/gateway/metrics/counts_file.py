@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from turnpike.gateway.metrics.held import hold
 from turnpike.gateway.metrics.layout import (
     CAPACITY_BYTES,
     CELL_BYTES,
+    GAUGES_AT,
     HEADER,
     LAYOUT_DIGEST,
     MARK,
@@ -44,8 +46,9 @@ _ROWS: Final = {metric.name: row for row, metric in enumerate(COUNTED)}
 class CountsFile:
     """Counts that outlive the process: the slot's next worker goes on with them.
 
-    `cells[n] += 1` counts; where a series' cells begin, `first_cell` says. `worker` names the
-    worker: its slot, and a further number while another worker of this slot still runs.
+    `cells[n] += 1` counts, in memory; where a series' cells begin, `first_cell` says. `flush` puts
+    them in the file: a mapped file would end the worker where somebody cuts it short. `worker` names
+    the worker: its slot, and a further number while another worker of this slot still runs.
     Raises OSError where the folder cannot be written.
     """
 
@@ -59,6 +62,8 @@ class CountsFile:
         for row, metric in enumerate(COUNTED):
             self._add(row, (OTHER,) * len(metric.labels))
         self.write_gauges(())
+        self.flush_gauges()
+        self.flush()
 
     def first_cell(self, metric: Metric, labels: Labels) -> int:
         """Where a series' cells begin; beyond the limits it is one that says "other"."""
@@ -72,14 +77,33 @@ class CountsFile:
         return self._first_cells[row, (OTHER,) * len(labels)]
 
     def write_gauges(self, readings: tuple[Reading, ...]) -> None:
-        """Show these gauges to every reader, for as long as this file is held."""
+        """Have these gauges shown to every reader from the next `flush_gauges` on, for as long as this file is held."""
         write_readings(self._data, readings)
+
+    def flush_gauges(self) -> None:
+        """Put the gauges in the file. Raises OSError; not to be called while they are written."""
+        self._put(GAUGES_AT, SERIES_AT)
+
+    def flush(self) -> None:
+        """Put what was counted in the file, from any thread. Raises OSError; the next one makes up for it.
+
+        The series go first, so that nobody is told of one that is not there.
+        """
+        used = self.cells[USED_CELL]
+        self._put(SERIES_AT, used)
+        self._put(0, HEADER.size)
 
     def close(self) -> None:
         """Let go of the file; nothing can be counted afterwards."""
+        with suppress(OSError):  # A disk that refuses keeps what was flushed before.
+            self.flush()
         self.cells.release()
         self._data.close()
         os.close(self._descriptor)
+
+    def _put(self, start: int, end: int) -> None:
+        with memoryview(self._data) as data:
+            os.pwrite(self._descriptor, data[start:end], start)
 
     def _take_up(self) -> None:
         """Know again what earlier workers of the slot counted; what a power cut damaged begins anew."""
@@ -138,9 +162,10 @@ def _open_held(path: Path) -> tuple[int, mmap.mmap] | None:
         if not hold(descriptor) or not _is_at(path, descriptor):
             os.close(descriptor)
             return None
-        # Blocks are set aside now: a write into a mapped hole of a full disk would end the process.
+        # Blocks are set aside now, so that a disk that is full later loses no counts.
         os.posix_fallocate(descriptor, 0, CAPACITY_BYTES)
-        data = mmap.mmap(descriptor, CAPACITY_BYTES)
+        data = mmap.mmap(-1, CAPACITY_BYTES)
+        data.write(os.pread(descriptor, CAPACITY_BYTES, 0))
     except OSError:
         os.close(descriptor)
         raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 import os
+import struct
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,8 +13,13 @@ from turnpike.gateway.metrics.counts_file import PREFIX, SUFFIX
 from turnpike.gateway.metrics.held import is_held
 from turnpike.gateway.metrics.layout import (
     CAPACITY_BYTES,
+    CELL_BYTES,
+    HEADER,
+    READS_MAX,
+    SERIES_AT,
     Labels,
     Reading,
+    has_whole_gauges,
     is_readable,
     read_readings,
     walk_series,
@@ -51,23 +56,33 @@ def _read_file(path: Path) -> tuple[dict[tuple[str, Labels], list[int]], tuple[R
     except FileNotFoundError:
         return {}, ()  # set aside by a worker of another release
     try:
-        if os.fstat(descriptor).st_size < CAPACITY_BYTES:
-            return {}, ()  # another worker makes it at this moment
-        with mmap.mmap(descriptor, CAPACITY_BYTES, prot=mmap.PROT_READ) as data:
-            if not is_readable(data):
-                return {}, ()
-            return _nonzero_series(data), read_readings(data) if is_held(descriptor) else ()
+        data = _content(descriptor)
+        if len(data) < SERIES_AT or not is_readable(data):
+            return {}, ()  # another worker makes it at this moment, or somebody has cut it short
+        return _nonzero_series(data), read_readings(data) if is_held(descriptor) else ()
     finally:
         os.close(descriptor)
 
 
-def _nonzero_series(data: mmap.mmap) -> dict[tuple[str, Labels], list[int]]:
+def _content(descriptor: int) -> bytes:
+    """What is in use of a file; never mapped, since reading a mapped file that is cut short ends the process."""
+    head = os.pread(descriptor, HEADER.size, 0)
+    if len(head) < HEADER.size:
+        return b""
+    used: int = HEADER.unpack(head)[2]
+    data = b""
+    for _ in range(READS_MAX):
+        data = os.pread(descriptor, min(max(used, SERIES_AT), CAPACITY_BYTES), 0)
+        if len(data) < SERIES_AT or has_whole_gauges(data):
+            break
+    return data
+
+
+def _nonzero_series(data: bytes) -> dict[tuple[str, Labels], list[int]]:
     found = {}
-    with memoryview(data) as view, view.cast("q") as cells:
-        for series in walk_series(data):
-            metric = COUNTED[series.row]
-            with cells[series.first_cell : series.first_cell + metric.cells] as own:
-                values = own.tolist()
-            if any(values):
-                found[metric.name, series.labels] = values
+    for series in walk_series(data):
+        metric = COUNTED[series.row]
+        values = list(struct.unpack_from(f"={metric.cells}q", data, series.first_cell * CELL_BYTES))
+        if any(values):
+            found[metric.name, series.labels] = values
     return found

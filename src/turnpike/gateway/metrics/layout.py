@@ -1,8 +1,8 @@
 """The form of a file of counts: a header, a place for gauges, and series one after the other.
 
-A worker writes into the mapped file and others read it meanwhile, so that everything is published
-by one aligned store of eight bytes (a count; the number of bytes in use) or proven by a checksum
-(the gauges, a series' labels). Killed at any moment, a writer leaves a file that can be read.
+A worker writes and others read meanwhile, so that everything is published by one aligned store of
+eight bytes (a count; the number of bytes in use) or proven by a checksum (the gauges, a series'
+labels). Killed at any moment, a writer leaves a file that can be read.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ USED_CELL: Final = 2
 
 _GAUGES_HEAD: Final = struct.Struct("=II")
 _SERIES_HEAD: Final = struct.Struct("=IIQ")
-_READS_MAX: Final = 8
+READS_MAX: Final = 8
 """How often gauges are read again that were being written."""
+
+
+Data = bytes | mmap.mmap
+"""A file's content, or the memory of the worker that writes it."""
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -66,20 +70,20 @@ def digest_of(metrics: tuple[Metric, ...]) -> int:
 LAYOUT_DIGEST: Final = digest_of(COUNTED)
 
 
-def is_readable(data: mmap.mmap) -> bool:
+def is_readable(data: Data) -> bool:
     """Whether the mapped file is of this release's form."""
     mark, digest, used = HEADER.unpack_from(data)
     return bool(mark == MARK and digest == LAYOUT_DIGEST and SERIES_AT <= used <= CAPACITY_BYTES)
 
 
-def is_blank(data: mmap.mmap) -> bool:
+def is_blank(data: Data) -> bool:
     """Whether nobody has written a header yet."""
     return HEADER.unpack_from(data) == (bytes(len(MARK)), 0, 0)
 
 
-def walk_series(data: mmap.mmap) -> Iterator[Series]:
+def walk_series(data: Data) -> Iterator[Series]:
     """The series that the file holds, up to the first damaged one."""
-    used: int = HEADER.unpack_from(data)[2]
+    used: int = min(HEADER.unpack_from(data)[2], len(data))
     at = SERIES_AT
     while at + _SERIES_HEAD.size <= used:
         row, key_bytes, checksum = _SERIES_HEAD.unpack_from(data, at)
@@ -113,15 +117,22 @@ def write_readings(data: mmap.mmap, readings: tuple[Reading, ...]) -> None:
     )
 
 
-def read_readings(data: mmap.mmap) -> tuple[Reading, ...]:
+def has_whole_gauges(data: Data) -> bool:
+    """Whether the gauges are as they were written; not where they are being written at this moment."""
+    return _gauges_in(data) is not None
+
+
+def read_readings(data: Data) -> tuple[Reading, ...]:
     """The gauges as they were last written; none where their writer was killed while it wrote."""
+    body = _gauges_in(data)
+    return () if body is None else _readings_decoder.decode(body)
+
+
+def _gauges_in(data: Data) -> bytes | None:
     body_at = GAUGES_AT + _GAUGES_HEAD.size
-    for _ in range(_READS_MAX):
-        size, checksum = _GAUGES_HEAD.unpack_from(data, GAUGES_AT)
-        body = data[body_at : min(body_at + size, SERIES_AT)]
-        if size and zlib.crc32(body) == checksum:
-            return _readings_decoder.decode(body)
-    return ()
+    size, checksum = _GAUGES_HEAD.unpack_from(data, GAUGES_AT)
+    body = data[body_at : min(body_at + size, SERIES_AT)]
+    return body if size and zlib.crc32(body) == checksum else None
 
 
 def _cells_at(offset_bytes: int) -> int:

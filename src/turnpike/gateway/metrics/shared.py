@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
+
+import structlog
 
 from turnpike.domain.outcome import Attempt, Outcome
 from turnpike.domain.usage import UNKNOWN, Usage
@@ -82,11 +85,27 @@ class SharedMetrics:
             self._observe_road(outcome, outcome.attempts)
 
     def refresh(self) -> None:
-        """Show this worker's gauges to whichever worker is asked; call it every second or so."""
+        """Have this worker's gauges shown by whichever worker is asked; `flush` must follow."""
         self._file.write_gauges((*self._read_gauges(), *self._process.read()))
 
+    def flush(self) -> None:
+        """Put counts and gauges where all workers see them; every second or so, from any thread but one at a time.
+
+        What a worker that is killed had counted since is lost. A disk that refuses is logged.
+        """
+        try:
+            self._file.flush_gauges()
+            self._file.flush()
+        except OSError as fault:
+            structlog.get_logger().error("metrics.not_kept", reason=str(fault))
+
     def expose(self, accept: str) -> Exposition:
-        """All workers' counts and last gauges, for a request's `accept`. Safe in any thread."""
+        """All workers' counts and last gauges, for a request's `accept`. Safe in any thread.
+
+        This worker's counts are those of now, and in the file before they are shown: no page of another shows fewer.
+        """
+        with suppress(OSError):  # Told by the next `flush`.
+            self._file.flush()
         return render_totals(read_totals(self._folder), accept)
 
     def close(self) -> None:
