@@ -78,7 +78,7 @@ class Probed(msgspec.Struct, frozen=True):
     says: str
 
 
-def probe(provider: Provider) -> Probed:
+async def probe(provider: Provider) -> Probed:
     """A probe that reaches everybody."""
     return Probed("fine", f"{provider.name} answers")
 

@@ -162,13 +162,28 @@ def check_change(
     permission = CHANGING.get(id_.kind)
     for team in teams:
         if permission is None or not actor.holds_for(permission, team):
-            where = f'team "{team}"' if team else "the organisation"
             raise PermissionDenied(
-                f'changing {id_} needs the permission "{permission}" for {where}, {_which_roles_have(permission)};'
+                f'changing {id_} needs the permission "{permission}" for {_whose(actor, team)}, {_which_roles_have(permission)};'
                 f" {_said_of(actor)}"
             )
     for given in rights:
         _check_grant(actor, id_, given)
+
+
+def check_kind(actor: Actor, id_: ResourceId) -> None:
+    """Raises PermissionDenied where the caller may change no resource of the kind at all, whosever it is."""
+    permission = CHANGING.get(id_.kind)
+    if permission is None or not actor.holds_for_a_team(permission):
+        raise PermissionDenied(
+            f'changing {id_} needs the permission "{permission}", {_which_roles_have(permission)}; {_said_of(actor)}'
+        )
+
+
+def name_taken(actor: Actor, id_: ResourceId) -> PermissionDenied:
+    """What a caller is told that would make a resource under a name that it may not have."""
+    return PermissionDenied(
+        f"the caller may not make or change {id_}: choose another name; {_said_of(actor)}"
+    )
 
 
 def may_read(actor: Actor, kind: str, team: str | None) -> bool:
@@ -189,9 +204,16 @@ def _check_grant(actor: Actor, id_: ResourceId, given: Rights) -> None:
     beyond = given.teams - actor.teams
     if beyond and not actor.holds(Permission.GRANT_ADMIN):
         raise PermissionDenied(
-            f'{id_} administers team "{min(beyond)}", which the caller does not: nobody gives rights above his own;'
+            f"{id_} administers {_whose(actor, min(beyond))}, which the caller does not: nobody gives rights above his own;"
             f" {_said_of(actor)}"
         )
+
+
+def _whose(actor: Actor, team: str | None) -> str:
+    """Whose a resource is, in words; a team that the caller may not see is not named."""
+    if team is None:
+        return "the organisation"
+    return f'team "{team}"' if may_read(actor, "teams", team) else "another team"
 
 
 def _which_roles_have(permission: Permission | None) -> str:

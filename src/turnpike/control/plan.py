@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Any
 
@@ -95,25 +95,30 @@ def make_plan(reading: Reading, standing: Standing, owner: str, changed_secrets:
     return Plan(owner, tuple(changes), tuple(sorted(unchanged, key=order_of)))
 
 
-def relation_faults(reading: Reading, standing: Standing, owner: str) -> tuple[Fault, ...]:
+def relation_faults(
+    reading: Reading, standing: Standing, owner: str, hidden: Set[ResourceId] = frozenset()
+) -> tuple[Fault, ...]:
     """What stands between the document and the store; nothing for a document that could not be read.
 
     Names that nobody bears, resources that another owner made, and removals that others still need.
+    Of what is `hidden` from whoever applies the document, no fault tells anything.
     """
     if not reading.whole:
         return ()
     removed = set(_removed(reading, standing, owner))
+    seen = {id_: held for id_, held in standing.items() if id_ not in hidden} if hidden else standing
     faults = (
-        *_dangling(reading, standing, removed),
-        *_owned_by_others(reading, standing, owner),
-        *_still_needed(reading, standing, removed),
+        *_dangling(reading, _known(seen), removed),
+        *_owned_by_others(reading, seen, owner),
+        *_still_needed(reading, standing, removed, hidden),
     )
     return in_order(faults)
 
 
-def remarks(reading: Reading, standing: Standing) -> tuple[Fault, ...]:
-    """What is allowed but likely a mistake: names in `models` that no model bears."""
-    models = _names(reading, standing, frozenset()).get("models", set())
+def remarks(reading: Reading, standing: Standing, hidden: Set[ResourceId] = frozenset()) -> tuple[Fault, ...]:
+    """What is allowed but likely a mistake: names in `models` that no model bears, or none that is seen."""
+    seen = (id_ for id_ in standing if id_ not in hidden)
+    models = _names(reading, seen, frozenset()).get("models", set())
     patterns = tuple(name for name in models if is_pattern(name))
     strange = (
         link
@@ -191,16 +196,21 @@ def _differences(before: Plain, after: Plain, secrets: Set[str]) -> tuple[FieldC
     )
 
 
-def _names(reading: Reading, standing: Standing, removed: Set[ResourceId]) -> dict[str, set[str]]:
+def _known(seen: Standing) -> set[ResourceId]:
+    """What is seen, and what that names: a resource may go on naming what it names."""
+    return {*seen, *(target for held in seen.values() for _, target in links_of(held.resource))}
+
+
+def _names(reading: Reading, known: Iterable[ResourceId], removed: Set[ResourceId]) -> dict[str, set[str]]:
     """Every name by kind, as it will be."""
     names: dict[str, set[str]] = {}
-    for id_ in (*reading.named, *(id_ for id_ in standing if id_ not in removed)):
+    for id_ in (*reading.named, *(id_ for id_ in known if id_ not in removed)):
         names.setdefault(id_.kind, set()).add(id_.name)
     return names
 
 
-def _dangling(reading: Reading, standing: Standing, removed: Set[ResourceId]) -> Iterator[Fault]:
-    names = _names(reading, standing, removed)
+def _dangling(reading: Reading, known: Set[ResourceId], removed: Set[ResourceId]) -> Iterator[Fault]:
+    names = _names(reading, known, removed)
     strange = (
         link
         for link in reading.links
@@ -227,7 +237,9 @@ def _owned_by_others(reading: Reading, standing: Standing, owner: str) -> Iterat
             yield _fault(reading, place, str(id_), message)
 
 
-def _still_needed(reading: Reading, standing: Standing, removed: Set[ResourceId]) -> Iterator[Fault]:
+def _still_needed(
+    reading: Reading, standing: Standing, removed: Set[ResourceId], hidden: Set[ResourceId]
+) -> Iterator[Fault]:
     """References to what goes from what stays and is not in the document."""
     if not removed or reading.unread:
         return
@@ -236,7 +248,8 @@ def _still_needed(reading: Reading, standing: Standing, removed: Set[ResourceId]
             continue
         for field, target in links_of(held.resource):
             if target in removed:
-                message = f"would be removed, but {id_} names it in {field}; change that first"
+                user = "another resource names it" if id_ in hidden else f"{id_} names it in {field}"
+                message = f"would be removed, but {user}; change that first"
                 yield _fault(reading, _TOP, str(target), message)
 
 

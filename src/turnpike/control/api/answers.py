@@ -10,6 +10,7 @@ from fastapi import Response
 
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reference import Hidden
+from turnpike.control.permissions import Actor, Permission
 from turnpike.control.plan import Creation, Deletion, Plan, Update, plan_lines
 from turnpike.control.publish import WorkerView
 from turnpike.control.services.listing import Seen
@@ -84,10 +85,13 @@ def minted_values(minted: Mapping[str, Hidden]) -> list[Values]:
     return [{"name": name, "secret": secret.reveal()} for name, secret in sorted(minted.items())]
 
 
-def worker_values(view: WorkerView, now_ns: int) -> Values:
-    """What a gateway worker said of itself, and how long ago."""
-    seen_seconds_ago = round(max(0, now_ns - view.seen_ns) / _SECOND_NS, 3)
-    return {**msgspec.structs.asdict(view.report), "seen_seconds_ago": seen_seconds_ago}
+def worker_values(view: WorkerView, now_ns: int, actor: Actor) -> Values:
+    """What a gateway worker said of itself, as far as it is the caller's to know, and how long ago."""
+    values = msgspec.structs.asdict(view.report)
+    if not actor.holds(Permission.READ_SNAPSHOT):
+        # It may name any provider, and files of the gateway's machine.
+        del values["fault"]
+    return {**values, "seen_seconds_ago": round(max(0, now_ns - view.seen_ns) / _SECOND_NS, 3)}
 
 
 def event_values(event: AuditEvent) -> Values:

@@ -91,7 +91,7 @@ async def apply(request: Request, actor: Caller, road: Way, owner: Owner = None)
             "remarks": reviews[-1].remarks,
             "keys": minted_values(decision.minted),
             "version": version,
-            "workers": [worker_values(view, now_ns) for view in workers],
+            "workers": [worker_values(view, now_ns, actor) for view in workers],
             "took_seconds": (now_ns - started_ns) / 1e9,
         }
     )

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 
+from turnpike.control.permissions import Actor, Permission
 from turnpike.domain.errors import (
     FaultyDocument,
     InternalError,
@@ -81,12 +82,24 @@ def _headers(error: TurnpikeError) -> dict[str, str]:
     return headers
 
 
-async def _answer_turnpike_error(_request: Request, error: Exception) -> Response:
+async def _answer_turnpike_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TurnpikeError)
     if isinstance(error, StoreUnavailable):
         _log.warning("store.unavailable", reason=error.message)
         return problem_response(StoreUnavailable("the store cannot be used now; control's log says why"))
-    return problem_response(error)
+    return problem_response(_as_seen(request, error))
+
+
+def _as_seen(request: Request, error: TurnpikeError) -> TurnpikeError:
+    """What workers say of providers and files is for those who may see what workers run."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    if not isinstance(error, ProvisionRefused) or (actor and actor.holds(Permission.READ_SNAPSHOT)):
+        return error
+    return ProvisionRefused(
+        "gateway workers cannot serve from this configuration, and nothing was changed; ask whoever may see why"
+        " (GET /api/v1/snapshot)",
+        {},
+    )
 
 
 async def _answer_bad_parameter(_request: Request, error: Exception) -> Response:

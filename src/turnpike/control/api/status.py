@@ -41,7 +41,7 @@ def whoami(actor: Caller) -> Response:
 
 
 @router.get("/snapshot")
-async def snapshot(road: Way) -> Response:
+async def snapshot(actor: Caller, road: Way) -> Response:
     """What is published, since when, by whom, and what each gateway worker runs."""
     kept = await asyncio.to_thread(road.plane.store.snapshots, SNAPSHOTS_KEPT)
     current = road.publication.current
@@ -51,7 +51,7 @@ async def snapshot(road: Way) -> Response:
             "version": current.version if current else None,
             "serial": current.serial if current else None,
             "published_at": moment(current.created_at_ns) if current else None,
-            "workers": [worker_values(view, now_ns) for view in road.publication.workers()],
+            "workers": [worker_values(view, now_ns, actor) for view in road.publication.workers()],
             "history": [
                 {
                     "version": stored.version,

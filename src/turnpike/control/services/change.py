@@ -5,11 +5,11 @@ A document, a single PUT and a DELETE are decided here alike, and so give the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, in_order
+from turnpike.control.document.fault import Fault, in_order, shown
 from turnpike.control.document.kind import ResourceId, to_plain
 from turnpike.control.document.reading import Reading
 from turnpike.control.document.reference import Hidden
@@ -34,10 +34,11 @@ from turnpike.control.services.secrets import (
     settled_secrets,
     shared_secret_faults,
 )
+from turnpike.control.services.sight import check_unseen, hidden_from
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
 from turnpike.control.services.standing import rights_of, standing_of, team_of, written_secrets
 from turnpike.control.services.trail import Entry, continued
-from turnpike.domain.errors import FaultyDocument
+from turnpike.domain.errors import FaultyDocument, PermissionDenied
 from turnpike.domain.snapshot import Snapshot
 from turnpike.ports.store import Change, State, StoredResource
 
@@ -80,12 +81,15 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     """What the proposal makes of the state. Raises FaultyDocument, PermissionDenied, Conflict."""
     reading = proposal.reading
     everything = standing_of(state)
+    hidden = hidden_from(actor, everything)
+    # First of all: why something cannot be changed is told only to those who may change it.
+    check_unseen(actor, reading.named, everything, hidden)
     if proposal.focus is not None:
-        # First of all: why something cannot be changed is told only to those who may change it.
         _check_right(actor, proposal.focus, everything, everything)
     standing = _focused(everything, proposal)
+    _check_owner(actor, proposal, standing, hidden)
     settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
-    relations = relation_faults(reading, standing, proposal.owner)
+    relations = relation_faults(reading, standing, proposal.owner, hidden)
     refuse_faults((*reading.faults, *relations, *settlement.faults))
     settled = (*settlement.settled, *proposal.fresh)
     secrets = settled_secrets(plane, state, settled)
@@ -143,6 +147,15 @@ def _focused(standing: Standing, proposal: Proposal) -> Standing:
         id_: Held(held.resource, proposal.owner if id_ == proposal.focus else _NOT_MEANT)
         for id_, held in standing.items()
     }
+
+
+def _check_owner(actor: Actor, proposal: Proposal, standing: Standing, hidden: Set[ResourceId]) -> None:
+    """Raises PermissionDenied where the proposal would remove what the caller does not see."""
+    if any(id_ in hidden and held.owner == proposal.owner for id_, held in standing.items()):
+        raise PermissionDenied(
+            f"{actor.name} may not change all that {shown(proposal.owner)} owns, and would remove it: apply with"
+            " another --owner"
+        )
 
 
 def _check_rights(actor: Actor, plan: Plan, before: Standing, after: Standing) -> None:

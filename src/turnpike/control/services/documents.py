@@ -11,11 +11,12 @@ from turnpike.control.document.kind import Resource, ResourceId
 from turnpike.control.document.reading import Reading, Source
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import Given
-from turnpike.control.permissions import Actor
+from turnpike.control.permissions import Actor, check_kind
 from turnpike.control.plan import ENVIRONMENT_OWNER, remarks
 from turnpike.control.plane import Plane
 from turnpike.control.resources.table import export_document, export_lists, read_document, read_resource
 from turnpike.control.services.change import Decision, Proposal, decide
+from turnpike.control.services.sight import find_seen, hidden_from
 from turnpike.control.services.standing import held_of, standing_of
 from turnpike.domain.errors import Conflict, FaultyDocument, NotFound
 from turnpike.ports.store import State, StoredResource
@@ -58,7 +59,8 @@ def decide_document(plane: Plane, state: State, actor: Actor, document: Document
     """What applying the document does. Raises FaultyDocument, PermissionDenied."""
     reading = read_document(document.source, plane.providers)
     decision = decide(plane, state, actor, Proposal(reading, document.owner, document.given))
-    return Reviewed(decision, remarks(reading, standing_of(state)))
+    standing = standing_of(state)
+    return Reviewed(decision, remarks(reading, standing, hidden_from(actor, standing)))
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -71,7 +73,7 @@ class Replacement(msgspec.Struct, frozen=True):
 
 def decide_replacement(plane: Plane, state: State, actor: Actor, wanted: Replacement) -> Decision:
     """What putting the resource does; who made it before stays its owner. Raises FaultyDocument, PermissionDenied."""
-    stored = find_stored(state, wanted.id)
+    stored = find_seen(state, actor, wanted.id)
     wanted.precondition(stored)
     owner = stored.owner if stored and stored.owner not in NOT_EXPORTED else API_OWNER
     reading = read_resource(wanted.id.kind, wanted.id.name, wanted.source, plane.providers)
@@ -87,7 +89,8 @@ class Removal(msgspec.Struct, frozen=True):
 
 def decide_removal(plane: Plane, state: State, actor: Actor, wanted: Removal) -> Decision:
     """What removing the resource does. Raises NotFound, Conflict where others need it, PermissionDenied."""
-    stored = find_stored(state, wanted.id)
+    check_kind(actor, wanted.id)
+    stored = find_seen(state, actor, wanted.id)
     wanted.precondition(stored)
     if stored is None:
         raise NotFound(f"there is no {wanted.id}")
@@ -106,13 +109,6 @@ def export(plane: Plane, owner: str | None) -> str:
 def export_values(plane: Plane, owner: str | None) -> dict[str, list[dict[str, object]]]:
     """As `export`, as plain values."""
     return export_lists(_exported(plane, owner))
-
-
-def find_stored(state: State, id_: ResourceId) -> StoredResource | None:
-    """The stored resource of this kind and name."""
-    return next(
-        (stored for stored in state.resources if (stored.kind, stored.name) == (id_.kind, id_.name)), None
-    )
 
 
 def _exported(plane: Plane, owner: str | None) -> list[Resource]:

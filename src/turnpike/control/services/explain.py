@@ -8,11 +8,12 @@ import msgspec
 
 from turnpike.control.compile import levels_of
 from turnpike.control.document.kind import ResourceId
-from turnpike.control.permissions import Actor, may_read
+from turnpike.control.permissions import Actor
 from turnpike.control.plane import Plane
 from turnpike.control.resources.access import Level
 from turnpike.control.resources.key import Key
-from turnpike.control.services.standing import standing_of, team_of
+from turnpike.control.services.sight import find_seen
+from turnpike.control.services.standing import id_of_stored, standing_of
 from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
 from turnpike.domain.pattern import STAR, any_matches, specificity, star_of
 from turnpike.domain.snapshot import Key as PublishedKey
@@ -111,10 +112,9 @@ _Fault = tuple[str, str]
 
 def _levels(state: State, actor: Actor, question: Question) -> tuple[Key, tuple[LevelSays, ...]]:
     standing = standing_of(state)
-    held = standing.get(ResourceId("keys", question.key))
+    stored = find_seen(state, actor, ResourceId("keys", question.key))
+    held = standing[id_of_stored(stored)] if stored else None
     if held is None or not isinstance(held.resource, Key):
-        raise NotFound(f'there is no key "{question.key}"')
-    if not may_read(actor, "keys", team_of(held.resource, standing)):
         raise NotFound(f'there is no key "{question.key}"')
     levels = levels_of(held.resource, (other.resource for other in standing.values()))
     return held.resource, tuple(_level(kind, level, question) for kind, level in levels)

@@ -14,6 +14,7 @@ from turnpike.control.resources.key import Key
 from turnpike.control.services.change import Decision
 from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.secrets import KEYS, key_secret, minted_secret
+from turnpike.control.services.sight import find_seen
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
 from turnpike.control.services.trail import Entry, continued
@@ -89,7 +90,7 @@ class _Changed(msgspec.Struct, frozen=True):
 def _found(state: State, actor: Actor, name: str) -> _Found:
     standing = standing_of(state)
     id_ = ResourceId(KEYS, name)
-    held = standing.get(id_)
+    held = standing.get(id_) if find_seen(state, actor, id_) else None
     stored = next((key for key in state.keys if key.name == name), None)
     if held is None or not isinstance(held.resource, Key) or stored is None:
         raise NotFound(f'there is no key "{name}"')

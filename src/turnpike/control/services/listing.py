@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from turnpike.control.document.kind import ResourceId
-from turnpike.control.permissions import READ_BY_TEAM_ADMINS, Actor, Permission, may_read
+from turnpike.control.permissions import Actor
 from turnpike.control.plan import Standing
 from turnpike.control.plane import Plane
-from turnpike.control.resources.table import restore
-from turnpike.control.services.standing import standing_of, team_of
+from turnpike.control.services.sight import sees, sees_all
+from turnpike.control.services.standing import standing_of
 from turnpike.domain.errors import NotFound
 from turnpike.ports.store import StoredKey, StoredResource
 
@@ -65,18 +65,15 @@ def get_resource(plane: Plane, actor: Actor, id_: ResourceId) -> Seen:
 
 class _Visibility(msgspec.Struct, frozen=True):
     actor: Actor
-    kind: str
     standing: Standing
 
     def __call__(self, stored: StoredResource) -> bool:
-        team = team_of(restore(stored.kind, stored.spec), self.standing) if self.standing else None
-        return may_read(self.actor, self.kind, team)
+        return sees(self.actor, stored, self.standing)
 
 
 def _visibility(plane: Plane, actor: Actor, kind: str) -> _Visibility:
     """Whose a resource is matters only to those who may not see everything."""
-    scoped = not actor.holds(Permission.READ_RESOURCES) and kind not in READ_BY_TEAM_ADMINS
-    return _Visibility(actor, kind, standing_of(plane.store.state()) if scoped else {})
+    return _Visibility(actor, {} if sees_all(actor, kind) else standing_of(plane.store.state()))
 
 
 def _all_after(plane: Plane, kind: str, after: str | None) -> Iterator[StoredResource]:
