@@ -105,6 +105,17 @@ def test_no_task_is_started_without_an_owner() -> None:
     assert found == []
 
 
+def test_only_authorize_makes_a_grant() -> None:
+    """The proof that a call is allowed is worth as much as the one place that gives it out."""
+    makers = {
+        str(source.path)
+        for source in sources("src")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and _chain(node.func)[-1:] == ["Grant"]
+    }
+    assert makers == {"src/turnpike/gateway/authorize.py"}
+
+
 def test_no_test_patches_or_mocks() -> None:
     found = []
     for source in all_sources():

@@ -26,7 +26,6 @@ def read_one_input(data: bytes) -> None:
         return
     speech, body = SPEECHES[data[0] % len(SPEECHES)], data[1:]
     tolerate(speech.read_answer, body)
-    speech.errors.is_error(body)
     try:
         call = speech.read_call(body)
     except (InvalidJson, InvalidRequest):

@@ -54,11 +54,10 @@ def test_every_error_is_told_as_written_down(shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_error_is_one_by_its_dialects_own_rule(shape: str) -> None:
+def test_every_error_says_its_code_and_message(shape: str) -> None:
     form = SHAPES[shape]
     for error in every_error():
         body = form.body(error, CALL_ID)
-        assert form.is_error(body)
         assert json.loads(body)["error"]["code"] == error.code
         assert json.loads(body)["error"]["message"] == MESSAGE
         assert form.event(error, CALL_ID).endswith(b"\n\n")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnpike.dialects.json_body import model_span
+from turnpike.dialects.json_body import read_fields
 from turnpike.dialects.openai_chat import CHAT
 from turnpike.dialects.speech import with_model
 from turnpike.domain.errors import InvalidJson, InvalidRequest
@@ -110,4 +110,4 @@ def test_a_model_that_stands_twice_is_refused(body: bytes) -> None:
 )
 def test_a_key_that_is_no_text_is_the_callers_fault(body: bytes) -> None:
     with pytest.raises((InvalidJson, InvalidRequest)):
-        model_span(body)
+        read_fields(body)

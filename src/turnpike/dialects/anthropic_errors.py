@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -20,13 +20,6 @@ _TYPES: Final = {
     503: "overloaded_error",
     504: "timeout_error",
 }
-
-
-class _ErrorBody(msgspec.Struct):
-    error: dict[str, Any]
-
-
-_decoder = msgspec.json.Decoder(_ErrorBody)
 
 
 def error_body(error: TurnpikeError, call_id: str) -> bytes:
@@ -48,13 +41,4 @@ def error_event(error: TurnpikeError, call_id: str) -> bytes:
     return b"event: error\ndata: " + error_body(error, call_id) + b"\n\n"
 
 
-def is_error(body: bytes) -> bool:
-    """Whether a provider's error body is one: an object with an `error` object."""
-    try:
-        _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-ANTHROPIC_ERRORS: Final = ErrorShape(error_body, error_event, is_error)
+ANTHROPIC_ERRORS: Final = ErrorShape(error_body, error_event)

@@ -11,17 +11,11 @@ import msgspec
 
 from turnpike.dialects.anthropic_errors import ANTHROPIC_ERRORS
 from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
-from turnpike.dialects.json_body import decode_answer, decode_call, model_span
+from turnpike.dialects.json_body import TRUE, decode_answer, read_any, read_fields, read_model
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.surface import ANTHROPIC_COUNT_TOKENS, ANTHROPIC_MESSAGES
 from turnpike.domain.usage import UNKNOWN, Usage
-
-
-class _Call(msgspec.Struct, gc=False):
-    model: str
-    stream: Any = None
-    metadata: Any = None
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -45,7 +39,6 @@ class _Event(msgspec.Struct, gc=False):
     usage: Any = None
 
 
-_call_decoder = msgspec.json.Decoder(_Call)
 _answer_decoder = msgspec.json.Decoder(_Answer)
 _count_decoder = msgspec.json.Decoder(_Count)
 _event_decoder = msgspec.json.Decoder(_Event)
@@ -53,11 +46,12 @@ _event_decoder = msgspec.json.Decoder(_Event)
 
 def read_call(body: bytes) -> CallBody:
     """What the gateway needs of a request. Raises InvalidJson or InvalidRequest."""
-    call = decode_call(_call_decoder, body)
+    fields, span = read_fields(body)
     labels: tuple[tuple[str, str], ...] = ()
-    if isinstance(call.metadata, dict):
-        labels = labels_of(None, call.metadata.get("user_id"))
-    return CallBody(call.model, model_span(body), call.stream is True, labels)
+    metadata = read_any(fields, "metadata")
+    if isinstance(metadata, dict):
+        labels = labels_of(None, metadata.get("user_id"))
+    return CallBody(read_model(fields), span, fields.get("stream") == TRUE, labels)
 
 
 def read_answer(body: bytes) -> AnswerFacts:

@@ -20,6 +20,13 @@ class AnswerFacts(msgspec.Struct, frozen=True, gc=False):
 
     id: str | None = None
     usage: Usage = UNKNOWN
+    items: tuple[str, ...] = ()
+    """Ids of the answer's parts, where its dialect lets later requests refer to them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every id that later requests may come back with."""
+        return self.items if self.id is None else (self.id, *self.items)
 
 
 DONE: Final = b"[DONE]"
@@ -73,6 +80,7 @@ class EventStream:
         "has_content",
         "id",
         "is_empty",
+        "items",
         "usage",
     )
 
@@ -83,6 +91,7 @@ class EventStream:
         self.ended = self.failed = self.has_content = False
         self.is_empty = True
         self.id: str | None = None
+        self.items: tuple[str, ...] = ()
         self.usage = UNKNOWN
 
     def feed(self, data: bytes) -> bytes:
@@ -120,7 +129,7 @@ class EventStream:
     @property
     def facts(self) -> AnswerFacts:
         """What is known so far."""
-        return AnswerFacts(self.id, self.usage)
+        return AnswerFacts(self.id, self.usage, self.items)
 
     def _read(self, event: bytes) -> None:
         data = event_data(event)

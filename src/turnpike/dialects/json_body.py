@@ -1,25 +1,44 @@
-"""Reading a call's JSON body: its fields, and where the model's name stands in it."""
+"""Reading a call's JSON body: its fields, each named once, and where the model's name stands in it."""
 
 from __future__ import annotations
 
 import re
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from turnpike.domain.errors import InvalidJson, InvalidRequest, UpstreamInvalid
 
-_MODEL_KEY: Final = b'"model"'
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _KEY_TO_VALUE: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
-_ESCAPED_LETTER: Final = b"\\u006"
-"""Without this no key can spell "model" with escapes: its letters are U+0064 to U+006F."""
 
-_ESCAPED_IN_A_KEY: Final = re.compile(rb"\\u00[567]")
-"""What a key of ASCII letters and underscores would need to be spelled with escapes."""
+READ_KEYS: Final = frozenset(
+    (
+        "model",
+        "stream",
+        "store",
+        "input",
+        "previous_response_id",
+        "conversation",
+        "metadata",
+        "user",
+        "id",
+        "type",
+    )
+)
+"""What the gateway goes by; a key of a body that differs from one of them in its letters' case alone is refused."""
 
-_fields_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+TRUE: Final = msgspec.Raw(b"true")
+FALSE: Final = msgspec.Raw(b"false")
+NULL: Final = msgspec.Raw(b"null")
+
+Fields = dict[str, msgspec.Raw]
+Span = tuple[int, int]
+
+_fields_decoder: Final = msgspec.json.Decoder(Fields)
+_text_decoder: Final = msgspec.json.Decoder(str)
+_any_decoder: Final = msgspec.json.Decoder()
 
 T = TypeVar("T")
 
@@ -55,57 +74,83 @@ def decode_answer(
         raise UpstreamInvalid(f"The provider's answer {what}.") from fault
 
 
-def model_span(body: bytes) -> tuple[int, int]:
-    """Start and end of the top-level `model` value in a JSON object that has been decoded.
+def read_fields(text: bytes) -> tuple[Fields, Span]:
+    """The fields of one JSON object, each named once, and where the value of `model` stands (0, 0 if nowhere).
 
-    Raises InvalidRequest where the key stands twice (who reads which would be anyone's guess),
-    InvalidJson where another key is not UTF-8.
+    Raises InvalidJson, or InvalidRequest where a key stands twice, or in other letters than the API's: a
+    provider might go by the one that was not looked at.
     """
-    at = body.find(_MODEL_KEY)
-    if at < 0 or body.find(_MODEL_KEY, at + 1) >= 0 or _ESCAPED_LETTER in body:
-        return _top_level_span(body)
-    value = _KEY_TO_VALUE.match(body, at + len(_MODEL_KEY))
-    text = _STRING.match(body, value.end()) if value else None
-    if text is None:
-        return _top_level_span(body)
-    return text.span()
+    fields = decode_call(_fields_decoder, text)
+    names = "".join(fields)
+    if not (names.islower() and names.isascii()):
+        _check_letters(fields)
+    # Without a byte between its members an object is as long as they are: then none stands there twice, for
+    # a repeated one would show in the length, and so would a key that is spelled with escapes.
+    span, at = (0, 0), 1
+    for name, value in fields.items():
+        at += len(name) + 3
+        end = at + len(value)
+        if name == "model":
+            span = (at, end)
+        at = end + 1
+    if at == len(text):
+        return fields, span
+    if len(text) - at == 2 * len(fields) - 1 and text == _spaced(fields):
+        shift = 2 * [*fields, "model"].index("model") + 1
+        return fields, (span[0] + shift, span[1] + shift) if span[1] else span
+    return fields, _walk(text, fields)
 
 
-def check_said_once(body: bytes, key: bytes) -> None:
-    """Raises InvalidRequest where a key (with its quotes) of a decoded call stands twice.
-
-    For a key that a right depends on: the provider might go by the other one.
-    """
-    if body.count(key) > 1 or _ESCAPED_IN_A_KEY.search(body):
-        _top_level_span(body)
+def _spaced(fields: Fields) -> bytes:
+    """The object as Python's `json.dumps` writes it."""
+    return b"{%b}" % b", ".join([b'"%b": %b' % (name.encode(), value) for name, value in fields.items()])
 
 
-def _top_level_span(body: bytes) -> tuple[int, int]:
-    """The same by walking the object's own keys, exact whatever stands inside the values."""
-    fields = decode_call(_fields_decoder, body)
-    at = _skip_space(body, 0) + 1
-    found: tuple[int, int] | None = None
+def read_model(fields: Fields) -> str:
+    """The model that a call names. Raises InvalidRequest where it names none."""
+    model = bytes(fields.get("model", b""))
+    if not model.startswith(b'"'):
+        raise InvalidRequest("The body's `model` must be a text: the name of the model that is to answer.")
+    return decode_call(_text_decoder, model)
+
+
+def read_any(fields: Fields, name: str) -> Any:
+    """A field's value, None where it is not there."""
+    value = fields.get(name)
+    return None if value is None else decode_call(_any_decoder, bytes(value))
+
+
+def _check_letters(fields: Fields) -> None:
+    for name in fields:
+        if name not in READ_KEYS and name.casefold() in READ_KEYS:
+            raise InvalidRequest(f"The body has a key {name!r}: it is spelled {name.casefold()!r}.")
+
+
+def _walk(text: bytes, fields: Fields) -> Span:
+    """Where the model's value stands, by walking the object's own keys: exact whatever is in the values."""
+    at = _skip_space(text, 0) + 1
+    found = (0, 0)
     seen = 0
     # A repeated key's last value is the one decoded, so a walk by its bytes breaks off at the first.
     while True:
-        at = _skip_space(body, at)
-        key_text = _STRING.match(body, at)
+        at = _skip_space(text, at)
+        key_text = _STRING.match(text, at)
         if key_text is None:
             break
-        key = msgspec.json.decode(key_text.group(), type=str)
-        start = _end_of(_KEY_TO_VALUE.match(body, key_text.end()))
+        key = decode_call(_text_decoder, key_text.group())
+        start = _end_of(_KEY_TO_VALUE.match(text, key_text.end()))
         value = bytes(fields[key])
         end = start + len(value)
-        if body[start:end] != value:
+        if not text.startswith(value, start):
             break
         seen += 1
         if key == "model":
             found = (start, end)
-        at = _skip_space(body, end)
-        if body[at : at + 1] != b",":
+        at = _skip_space(text, end)
+        if text[at : at + 1] != b",":
             break
         at += 1
-    if found is None or seen != len(fields) or body[at : at + 1] != b"}":
+    if seen != len(fields) or text[at : at + 1] != b"}":
         raise InvalidRequest("A key of the body's object stands there twice; name each once.")
     return found
 

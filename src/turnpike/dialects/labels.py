@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from turnpike.dialects.json_body import Fields, read_any
+
 VALUE_MAX_CHARACTERS: Final = 128
+
+
+def read_labels(fields: Fields) -> tuple[tuple[str, str], ...]:
+    """The labels of a call in OpenAI's form."""
+    if "metadata" not in fields and "user" not in fields:
+        return ()
+    return labels_of(read_any(fields, "metadata"), read_any(fields, "user"))
 
 
 def labels_of(metadata: Any, user: Any) -> tuple[tuple[str, str], ...]:

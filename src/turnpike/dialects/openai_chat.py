@@ -10,19 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from turnpike.dialects.event_stream import DONE, AnswerFacts, EventStream, decode_event
-from turnpike.dialects.json_body import decode_answer, decode_call, model_span
-from turnpike.dialects.labels import labels_of
+from turnpike.dialects.json_body import TRUE, decode_answer, read_fields, read_model
+from turnpike.dialects.labels import read_labels
 from turnpike.dialects.openai_errors import CHAT_ERRORS
 from turnpike.dialects.openai_usage import ChatUsage, chat_usage, mended
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.surface import OPENAI_CHAT, OPENAI_COMPLETIONS
-
-
-class _Call(msgspec.Struct, gc=False):
-    model: str
-    stream: Any = None
-    user: Any = None
-    metadata: Any = None
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -47,7 +40,6 @@ class _OddEvent(_Event, gc=False):
     usage: Any = None
 
 
-_call_decoder = msgspec.json.Decoder(_Call)
 _answer_decoder = msgspec.json.Decoder(_Answer)
 _odd_answer_decoder: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_OddAnswer)
 _event_decoder = msgspec.json.Decoder(_Event)
@@ -56,9 +48,8 @@ _odd_event_decoder: msgspec.json.Decoder[_Event] = msgspec.json.Decoder(_OddEven
 
 def read_call(body: bytes) -> CallBody:
     """What the gateway needs of a request. Raises InvalidJson or InvalidRequest."""
-    call = decode_call(_call_decoder, body)
-    labels = () if call.metadata is call.user is None else labels_of(call.metadata, call.user)
-    return CallBody(call.model, model_span(body), call.stream is True, labels)
+    fields, span = read_fields(body)
+    return CallBody(read_model(fields), span, fields.get("stream") == TRUE, read_labels(fields))
 
 
 def read_answer(body: bytes) -> AnswerFacts:

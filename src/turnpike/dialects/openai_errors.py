@@ -20,13 +20,6 @@ _TYPES: Final = {
 }
 
 
-class _ErrorBody(msgspec.Struct):
-    error: dict[str, Any] | str
-
-
-_decoder = msgspec.json.Decoder(_ErrorBody)
-
-
 def error_body(error: TurnpikeError, call_id: str) -> bytes:
     """`{"error": {"message", "type", "param", "code"}}`, the form of the API's reference."""
     return msgspec.json.encode({"error": _fields(error)})
@@ -50,15 +43,6 @@ def responses_error_event(error: TurnpikeError, call_id: str) -> bytes:
     return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
 
 
-def is_error(body: bytes) -> bool:
-    """Whether a provider's error body is one: an object with `error`, as text or object."""
-    try:
-        _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
 def _fields(error: TurnpikeError) -> dict[str, Any]:
     kind = _TYPES.get(error.http_status)
     if kind is None:
@@ -66,5 +50,5 @@ def _fields(error: TurnpikeError) -> dict[str, Any]:
     return {"message": error.message, "type": kind, "param": None, "code": error.code}
 
 
-CHAT_ERRORS: Final = ErrorShape(error_body, chat_error_event, is_error)
-RESPONSES_ERRORS: Final = ErrorShape(error_body, responses_error_event, is_error)
+CHAT_ERRORS: Final = ErrorShape(error_body, chat_error_event)
+RESPONSES_ERRORS: Final = ErrorShape(error_body, responses_error_event)

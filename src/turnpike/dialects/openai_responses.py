@@ -10,34 +10,34 @@ from typing import Any, Final
 import msgspec
 
 from turnpike.dialects.event_stream import DONE, AnswerFacts, EventStream, decode_event
-from turnpike.dialects.json_body import check_said_once, decode_answer, decode_call, model_span
-from turnpike.dialects.labels import labels_of
+from turnpike.dialects.json_body import FALSE, TRUE, decode_answer, read_fields, read_model
+from turnpike.dialects.labels import read_labels
 from turnpike.dialects.openai_errors import RESPONSES_ERRORS
 from turnpike.dialects.openai_usage import ResponsesUsage, mended, responses_usage
+from turnpike.dialects.responses_references import read_conversation, read_references
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.surface import OPENAI_RESPONSES
+
+ITEMS_MAX: Final = 1_000
+"""Ids of one answer's items that are known afterwards."""
 
 TERMINAL_TYPES: Final = frozenset(
     ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 )
 
 
-class _Call(msgspec.Struct, gc=False):
-    model: str
-    stream: Any = None
-    user: Any = None
-    metadata: Any = None
-    store: Any = None
-    previous_response_id: Any = None
+class _Item(msgspec.Struct, gc=False):
+    id: Any = None
 
 
 class _Answer(msgspec.Struct, gc=False):
     id: str
-    output: list[msgspec.Raw]
+    output: list[_Item]
     usage: ResponsesUsage | None = None
 
 
 class _OddAnswer(_Answer, gc=False):
+    output: list[Any]
     usage: Any = None
 
 
@@ -47,10 +47,12 @@ class _Count(msgspec.Struct, gc=False):
 
 class _EventResponse(msgspec.Struct, gc=False):
     id: Any = None
+    output: list[_Item] | None = None
     usage: ResponsesUsage | None = None
 
 
 class _OddEventResponse(_EventResponse, gc=False):
+    output: Any = None
     usage: Any = None
 
 
@@ -63,7 +65,6 @@ class _OddEvent(_Event, gc=False):
     response: _OddEventResponse | None = None
 
 
-_call_decoder = msgspec.json.Decoder(_Call)
 _answer_decoder = msgspec.json.Decoder(_Answer)
 _odd_answer_decoder: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_OddAnswer)
 _count_decoder = msgspec.json.Decoder(_Count)
@@ -74,23 +75,23 @@ _odd_event_decoder: msgspec.json.Decoder[_Event] = msgspec.json.Decoder(_OddEven
 
 def read_call(body: bytes) -> CallBody:
     """What the gateway needs of a request. Raises InvalidJson or InvalidRequest."""
-    call = decode_call(_call_decoder, body)
-    check_said_once(body, b'"previous_response_id"')
-    continues = call.previous_response_id
+    fields, span = read_fields(body)
     return CallBody(
-        call.model,
-        model_span(body),
-        call.stream is True,
-        () if call.metadata is call.user is None else labels_of(call.metadata, call.user),
-        call.store is not False,
-        continues if isinstance(continues, str) else None,
+        read_model(fields),
+        span,
+        fields.get("stream") == TRUE,
+        read_labels(fields),
+        fields.get("store") != FALSE,
+        read_references(fields),
+        read_conversation(fields),
     )
 
 
 def read_answer(body: bytes) -> AnswerFacts:
     """What a response says of itself. Raises UpstreamInvalid where it has no id or output."""
     answer = decode_answer(_answer_decoder, body, _odd_answer_decoder)
-    return AnswerFacts(answer.id, responses_usage(mended(answer.usage, ResponsesUsage)))
+    usage = responses_usage(mended(answer.usage, ResponsesUsage))
+    return AnswerFacts(answer.id, usage, _ids_of(answer.output))
 
 
 def read_count(body: bytes) -> AnswerFacts:
@@ -126,9 +127,18 @@ def _note_response(kind: str, response: _EventResponse, stream: EventStream) -> 
         stream.id = response.id
     if response.usage is not None:
         stream.usage = responses_usage(mended(response.usage, ResponsesUsage))
+    if response.output:
+        stream.items = _ids_of(response.output)
     if kind in TERMINAL_TYPES:
         stream.ended = True
         stream.failed = kind == "response.failed"
+
+
+def _ids_of(output: Any) -> tuple[str, ...]:
+    """Ids of an answer's items, in whichever form they were decoded."""
+    items = output if isinstance(output, list) else ()
+    ids = [item.get("id") if isinstance(item, dict) else getattr(item, "id", None) for item in items]
+    return tuple([name for name in ids if isinstance(name, str)][:ITEMS_MAX])
 
 
 def _open_stream() -> EventStream:

@@ -17,7 +17,8 @@ class CallBody(msgspec.Struct, frozen=True, gc=False):
     model_span: where the model's JSON string stands in the body, quotes included.
     labels: the SDK's own `metadata` and `user` fields, as far as they are short texts.
     stored: whether the provider is asked to keep the answer for later requests.
-    continues: the id of a stored answer that this call builds on.
+    refers_to: ids of stored answers, and of their parts, that this call builds on.
+    conversation: the id of a conversation at the provider that it is a turn of.
     """
 
     model: str
@@ -25,18 +26,15 @@ class CallBody(msgspec.Struct, frozen=True, gc=False):
     stream: bool
     labels: tuple[tuple[str, str], ...] = ()
     stored: bool = False
-    continues: str | None = None
+    refers_to: tuple[str, ...] = ()
+    conversation: str | None = None
 
 
 class ErrorShape(msgspec.Struct, frozen=True):
-    """How a dialect tells errors: as a body, and as the last event of a stream.
-
-    is_error: whether a provider's error body is one that the dialect's SDK parses.
-    """
+    """How a dialect tells errors: as a body, and as the last event of a stream."""
 
     body: Callable[[TurnpikeError, str], bytes]
     event: Callable[[TurnpikeError, str], bytes]
-    is_error: Callable[[bytes], bool]
 
 
 class Speech(msgspec.Struct, frozen=True):

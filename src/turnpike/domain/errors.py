@@ -235,7 +235,7 @@ class UpstreamInvalid(TurnpikeError):
 
 
 class UpstreamRejected(TurnpikeError):
-    """The provider refused the call as a fault of the caller's; its own status and words pass on."""
+    """The provider refused the call as a fault of the caller's, in its own words; only the record says this."""
 
     code, http_status = "upstream_rejected", 400
 

@@ -16,7 +16,6 @@ from turnpike.domain.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
-from turnpike.gateway.progress import Progress
 from turnpike.gateway.upstream.packed import unpacked
 from turnpike.gateway.upstream.retry_after import bounded_retry_after
 from turnpike.ports.upstream import Answer
@@ -30,9 +29,6 @@ UNAUTHORIZED_STATUSES: Final = frozenset((401, 402, 403))
 PROXY_UNAUTHORIZED_STATUS: Final = 407
 REDIRECT_STATUSES: Final = range(300, 400)
 REFUSAL_STATUSES: Final = range(400, 600)
-
-_WORDS: Final = ("message", "detail")
-"""Where a refusal that is not of the dialect may say what is wrong."""
 
 
 class ProviderError(Exception):
@@ -57,7 +53,7 @@ async def read_whole(answer: Answer) -> bytes:
     return body
 
 
-async def raise_refusal(answer: Answer, call: Progress, provider: str) -> NoReturn:
+async def raise_refusal(answer: Answer, provider: str) -> NoReturn:
     """What a status says that is not a good one.
 
     Raises ProviderError where the provider's refusal may be shown, with its own status and body;
@@ -69,13 +65,9 @@ async def raise_refusal(answer: Answer, call: Progress, provider: str) -> NoRetu
     body = await answer.whole(ERROR_MAX_BYTES)
     if b"content-encoding" in answer.headers:
         body = unpacked(body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES)
-    if call.speech.errors.is_error(body):
+    if _is_json_object(body):
         raise ProviderError(status, body)
-    fields = _fields_of(body)
-    if fields is None:
-        raise _foreign(answer, f"The provider {provider} answered {status}: {_excerpt(body)}")
-    said = f"The provider {provider} answered {status}: {_words_of(fields) or _excerpt(body)}"
-    raise ProviderError(status, _with_error(fields, call, _kind(status)(said)))
+    raise _foreign(answer, f"The provider {provider} answered {status}: {_excerpt(body)}")
 
 
 def _check_refusal(status: int, provider: str) -> None:
@@ -101,12 +93,6 @@ def _kind(status: int) -> type[TurnpikeError]:
     if status == UpstreamRateLimited.http_status:
         return UpstreamRateLimited
     return UpstreamRejected if status < 500 else UpstreamFailed
-
-
-def _with_error(fields: dict[str, msgspec.Raw], call: Progress, error: TurnpikeError) -> bytes:
-    """A refusal that is JSON of another form: as it is, and beside it the error that the caller's SDK parses."""
-    ours = _object_decoder.decode(call.speech.errors.body(error, call.call_id))
-    return msgspec.json.encode({**fields, **ours})
 
 
 def _foreign(answer: Answer, said: str) -> TurnpikeError:
@@ -135,19 +121,13 @@ def _excerpt(body: bytes) -> str:
     return text or "(nothing)"
 
 
-def _words_of(fields: dict[str, msgspec.Raw]) -> str:
-    """What a refusal says in the one text that it has for people; "" where it has none."""
-    for name in _WORDS:
-        if bytes(fields.get(name, b"")).startswith(b'"'):
-            return _excerpt(msgspec.json.decode(fields[name], type=str).encode())
-    return ""
-
-
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _fields_of(body: bytes) -> dict[str, msgspec.Raw] | None:
+def _is_json_object(body: bytes) -> bool:
+    """What each SDK shows as it is, also where it is not of the dialect's own form."""
     try:
-        return _object_decoder.decode(body)
+        _object_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return False
+    return True

@@ -9,16 +9,20 @@ from turnpike.domain.errors import (
     InvalidRequest,
     ModelNotAllowed,
     ModelNotFound,
+    NotFound,
     PolicyDenied,
     SurfaceNotAllowed,
+    UpstreamUnavailable,
 )
 from turnpike.domain.pattern import any_matches
 from turnpike.domain.principal import Principal
-from turnpike.domain.snapshot import Access
-from turnpike.domain.surface import Surface
-from turnpike.gateway.catalogue import Catalogue
+from turnpike.domain.snapshot import Access, Model, Target
+from turnpike.domain.surface import OPENAI_RESPONSES, Surface
+from turnpike.gateway.catalogue import Catalogue, Route
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.identities import Holder
+from turnpike.gateway.kept import may_touch
+from turnpike.gateway.kept_files import Kept
 
 NAME_MAX_CHARACTERS: Final = 512
 """A pattern takes any name of up to this length; none is compared, kept or echoed that is longer."""
@@ -50,6 +54,33 @@ def authorize(holder: Holder, surface: Surface, model: str, catalogue: Catalogue
     grant = Grant(surface, model, route)
     holder.grants.remember(grant)
     return grant
+
+
+def authorize_kept(
+    holder: Holder, principal: Principal, response_id: str, kept: Kept | None, catalogue: Catalogue
+) -> Grant:
+    """Whether the caller may ask about a response; the grant leads to the provider that keeps it alone.
+
+    Raises SurfaceNotAllowed, NotFound where nothing by this id was made for its owner, ModelNotAllowed or
+    ModelNotFound where it may not use the model that it was made with, UpstreamUnavailable where the
+    provider is configured no more.
+    """
+    access = holder.key.access
+    check_surface(access, OPENAI_RESPONSES)
+    if kept is None or not may_touch(kept, principal):
+        raise NotFound(
+            f"No response {response_id!r} was made here with a key that shares this one's "
+            "owner in the last 30 days."
+        )
+    if not may_use(access, kept.asked):
+        raise _not_allowed(access, kept.asked, catalogue)
+    way = catalogue.way_to(kept.provider, kept.model, OPENAI_RESPONSES)
+    if way is None:
+        raise UpstreamUnavailable(
+            f"The provider {kept.provider!r}, which keeps this response, is configured no more."
+        )
+    model = Model(kept.asked, (Target(kept.provider, kept.model),))
+    return Grant(OPENAI_RESPONSES, kept.asked, Route(model, (way,)))
 
 
 def check_surface(access: Access, surface: Surface) -> None:

@@ -14,7 +14,7 @@ REMEMBERED_MAX: Final = 4096
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
-    """That this key may make this call, and where it goes; only `authorize` makes one."""
+    """That this key may make this call, and where it goes; only the module `authorize` makes one."""
 
     surface: Surface
     model: str

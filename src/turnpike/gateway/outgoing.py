@@ -11,7 +11,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A request as the caller made it, and where the model's name stands in it.
 
     suffix: what follows the surface's path, query and all. model_span: None where the body names
-    no model. keeps: whether the provider is asked to keep the answer.
+    no model. keeps: whether the provider is asked to keep the answer. claims: ids of what it keeps besides
+    that nobody was known to own: from this call's answer on, its caller does.
     """
 
     method: bytes
@@ -21,6 +22,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     model_span: tuple[int, int] | None = None
     stream: bool = False
     keeps: bool = False
+    claims: tuple[str, ...] = ()
 
     def body_for(self, model: str) -> bytes:
         """The body that asks for `model`, every other byte as it was."""

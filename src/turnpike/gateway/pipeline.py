@@ -27,6 +27,7 @@ from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.request_key import IDEMPOTENCY_KEY
 from turnpike.gateway.identities import Holder
 from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.kept_files import Kept
 from turnpike.gateway.outgoing import Outgoing
 from turnpike.gateway.plan import Planned
 from turnpike.gateway.progress import Progress
@@ -107,7 +108,7 @@ async def _bring(
     """Bring the provider's answer to the caller, whole or as the stream that was asked for."""
     answer, speech = dispatched.answer, call.speech
     if not 200 <= answer.status < 300:
-        await raise_refusal(answer, call, dispatched.way.uplink.provider)
+        await raise_refusal(answer, dispatched.way.uplink.provider)
     if outgoing.stream and speech.open_stream is not None:
         relay = Relay(dispatched, speech.open_stream(), call, road.clock)
         await _bring_stream(road, relay, outgoing, call, reply)
@@ -119,7 +120,7 @@ async def _bring(
     call.facts = speech.read_answer(body)
     call.end_well(answer.status)
     if outgoing.keeps:
-        _remember(road, dispatched, call)
+        _remember(road, dispatched, call, call.facts.names + outgoing.claims)
     reply.whole(answer.status, answer_head(call, dispatched), body)
 
 
@@ -128,11 +129,13 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
     try:
         events = await relay.first_events()
         call.facts = stream.facts
+        before_end = None
         if outgoing.keeps:
-            _remember(road, dispatched, call)
+            _remember(road, dispatched, call, call.facts.names + outgoing.claims)
+            before_end = partial(_remember_items, road, relay, call)
         call.http_status = dispatched.answer.status
         reply.begin(call.http_status, answer_head(call, dispatched))
-        await relay.pass_on(events, reply)
+        await relay.pass_on(events, reply, before_end)
     except asyncio.CancelledError:
         # A caller may hang up as soon as it has read the dialect's terminator.
         if not stream.ended:
@@ -146,13 +149,18 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
     reply.end()
 
 
-def _remember(road: Road, dispatched: Dispatched, call: Progress) -> None:
-    """Note where a response is kept, before its caller can ask for it again."""
-    if call.facts.id is None or call.principal is None:
+def _remember_items(road: Road, relay: Relay, call: Progress) -> None:
+    _remember(road, relay.dispatched, call, relay.stream.facts.items)
+
+
+def _remember(road: Road, dispatched: Dispatched, call: Progress, ids: tuple[str, ...]) -> None:
+    """Note where a response and its items are kept, before its caller can ask for them again."""
+    if call.principal is None or call.model is None:
         return
     way = dispatched.way
     try:
-        road.kept.remember(call.facts.id, way.uplink.provider, way.model, call.principal)
+        kept = Kept(way.uplink.provider, way.model, call.model, call.principal, road.clock.now_ns())
+        road.kept.remember(ids, kept)
     except (OSError, ValueError) as fault:
         # The caller has its answer all the same; only asking for it again will not find it.
         structlog.get_logger().error("response.not_noted", call=call.call_id, reason=str(fault))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 from urllib.parse import parse_qs
 
 import msgspec
 
-from turnpike.domain.errors import NotFound, UnsupportedMediaType, UpstreamUnavailable
+from turnpike.dialects.speech import CallBody
+from turnpike.domain.errors import NotFound, UnsupportedMediaType
 from turnpike.domain.principal import Principal
-from turnpike.domain.snapshot import Model, Target
 from turnpike.domain.surface import OPENAI_RESPONSES
-from turnpike.gateway.authorize import act_for, authorize, check_surface
-from turnpike.gateway.catalogue import Route
+from turnpike.gateway.authorize import act_for, authorize, authorize_kept, check_surface
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.identities import Holder
 from turnpike.gateway.kept import KeptResponses, may_touch
@@ -43,14 +41,15 @@ async def plan_call(
     """A call whose body names a model. Raises whatever speaks against it."""
     request = call.request
     _check_content_type(request.headers.get(b"content-type", JSON))
-    call.principal = _principal_of(request, holder)
+    principal = call.principal = _principal_of(request, holder)
     body = call.speech.read_call(request.body)
     call.model = body.model
     call.stream = body.stream
     call.tags = tags_of(request.headers, body.labels, holder.key)
     grant = authorize(holder, call.speech.surface, body.model, serving.catalogue)
-    if body.continues is not None:
-        await _check_continued(kept, body.continues, call)
+    claims: tuple[str, ...] = ()
+    if body.refers_to or body.conversation is not None:
+        claims = await _check_references(kept, body, principal)
     return Planned(
         grant,
         Outgoing(
@@ -60,7 +59,8 @@ async def plan_call(
             body.model,
             body.model_span,
             body.stream,
-            body.stored,
+            body.stored or bool(claims),
+            claims,
         ),
     )
 
@@ -70,32 +70,20 @@ async def plan_kept(
 ) -> Planned:
     """A request about a response that a provider keeps: it goes where the response was made.
 
-    Raises NotFound where the caller's team has none by this id. Tags are not required of it: what the
-    response cost is attributed already.
+    Raises as `authorize_kept` does, and Overloaded. Tags are not required of it: what the response cost is
+    attributed already.
     """
     request = call.request
-    call.principal = _principal_of(request, holder)
+    principal = call.principal = _principal_of(request, holder)
     call.tags = given_tags(request.headers, (), holder.key)
-    check_surface(holder.key.access, OPENAI_RESPONSES)
-    found = await asyncio.to_thread(kept.find, asked.response_id)
-    if found is None or not may_touch(found, call.principal):
-        raise NotFound(
-            f"No response {asked.response_id!r} was made here with a key that shares this one's "
-            "owner in the last 30 days."
-        )
-    call.model = found.model
+    check_surface(holder.key.access, OPENAI_RESPONSES)  # before any file is searched
+    name = asked.response_id
+    found = await kept.find((name,))
+    grant = authorize_kept(holder, principal, name, found.get(name), serving.catalogue)
+    call.model = grant.model
     call.stream = _asks_for_stream(request.query)
-    way = serving.catalogue.way_to(found.provider, found.model, OPENAI_RESPONSES)
-    if way is None:
-        raise UpstreamUnavailable(
-            f"The provider {found.provider!r}, which keeps this response, is configured no more."
-        )
-    model = Model(found.model, (Target(found.provider, found.model),))
-    suffix = upstream_suffix(request, f"/{asked.response_id}{asked.suffix}")
-    return Planned(
-        Grant(OPENAI_RESPONSES, found.model, Route(model, (way,))),
-        Outgoing(request.method.encode(), suffix, request.body, stream=call.stream),
-    )
+    suffix = upstream_suffix(request, f"/{name}{asked.suffix}")
+    return Planned(grant, Outgoing(request.method.encode(), suffix, request.body, stream=call.stream))
 
 
 def _principal_of(request: Request, holder: Holder) -> Principal:
@@ -111,14 +99,20 @@ def _check_content_type(content_type: bytes) -> None:
         )
 
 
-async def _check_continued(kept: KeptResponses, response_id: str, call: Progress) -> None:
-    """One team's conversation is not continued by another, though they share a provider."""
-    found = await asyncio.to_thread(kept.find, response_id)
-    if found is not None and call.principal is not None and not may_touch(found, call.principal):
-        raise NotFound(
-            f"previous_response_id: no response {response_id!r} was made with a key that shares "
-            "this one's owner."
-        )
+async def _check_references(kept: KeptResponses, body: CallBody, principal: Principal) -> tuple[str, ...]:
+    """One team's conversation is not continued by another, though they share a provider.
+
+    Returns what is nobody's so far: conversations are made at the provider, so the first to use one owns it.
+    """
+    conversations = () if body.conversation is None else (body.conversation,)
+    known = await kept.find((*body.refers_to, *conversations))
+    for name, found in known.items():
+        if not may_touch(found, principal):
+            raise NotFound(
+                f"The body goes on from {name!r}: no response, item or conversation by this id belongs to this "
+                "key's owner."
+            )
+    return tuple(name for name in conversations if name not in known)
 
 
 def _asks_for_stream(query: bytes) -> bool:

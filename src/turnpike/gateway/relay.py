@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from turnpike.dialects.event_stream import EventStream
@@ -47,8 +48,8 @@ class Relay:
         self._answer.expire_by(self.dispatched.patience.first_content_at)
         return await self._next()
 
-    async def pass_on(self, events: bytes, reply: Reply) -> None:
-        """Send `events` and all that follow.
+    async def pass_on(self, events: bytes, reply: Reply, before_end: Callable[[], None] | None) -> None:
+        """Send `events` and all that follow; `before_end` is called before the last of them goes out.
 
         Raises UpstreamInterrupted where the stream stops without its dialect's terminator, or
         as `Answer.piece` does.
@@ -57,7 +58,10 @@ class Relay:
             reply.write(events)
             if reply.congested:
                 await reply.drained()
+            was_over = self.stream.is_over
             events = await self._next()
+            if before_end is not None and self.stream.is_over and not was_over:
+                before_end()
 
     async def _next(self) -> bytes:
         """The next whole events; b"" at the end of a stream that is whole."""

@@ -109,10 +109,11 @@ class Worker:
         self._swap = Swap(self._gate, provisioner, self._metrics)
         keys = Folder(settings.home / "idempotency", outside.seal, outside.clock)
         self._keys = IdempotencyKeys(keys, outside.seal, Memory())
+        self._kept = KeptResponses(settings.home / "responses", settings.slot, outside.clock)
         road = Road(
             gate=self._gate,
             dispatcher=Dispatcher(outside.clock),
-            kept=KeptResponses(settings.home / "responses", settings.slot, outside.clock),
+            kept=self._kept,
             keys=self._keys,
             metrics=self._metrics,
             clock=outside.clock,
@@ -151,6 +152,7 @@ class Worker:
             await self._server.close()
         self._deadlines.stop()
         self._metrics.close()
+        self._kept.close()
         self._log.info("worker.stopped", slot=settings.slot)
 
     async def _drain(self) -> None:

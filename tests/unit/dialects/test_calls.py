@@ -86,8 +86,6 @@ def test_a_response_is_kept_unless_the_caller_says_no() -> None:
     assert call_of(RESPONSES).stored
     assert call_of(RESPONSES, store=None).stored
     assert not call_of(RESPONSES, store=False).stored
-    assert call_of(RESPONSES, previous_response_id="resp_1").continues == "resp_1"
-    assert call_of(RESPONSES, previous_response_id=7).continues is None
     assert not call_of(CHAT).stored
 
 
@@ -107,4 +105,111 @@ def test_a_response_that_is_continued_is_named_once(body: bytes) -> None:
 
 def test_the_name_of_that_field_may_stand_in_the_input() -> None:
     body = b'{"model":"m","input":[{"previous_response_id":1},{"previous_response_id":"\\u0061"}],"previous_response_id":"resp_1"}'
-    assert RESPONSES.read_call(body).continues == "resp_1"
+    assert RESPONSES.read_call(body).refers_to == ("resp_1",)
+
+
+@pytest.mark.parametrize("speech", SPEECHES)
+@pytest.mark.parametrize("key", ["stream", "store", "input", "conversation", "user", "of-the-providers"])
+@pytest.mark.parametrize(
+    "form", ['{{"model":"m","{0}":{1},"{0}":{2}}}', '{{"{0}": {1}, "model": "m", "{0}": {2}}}']
+)
+@pytest.mark.parametrize(
+    ("first", "second"), [("true", "false"), ("null", "null"), ('"x"', "[]"), ('"}"', '"}"')]
+)
+def test_a_key_that_stands_twice_is_refused(
+    speech: Speech, key: str, form: str, first: str, second: str
+) -> None:
+    with pytest.raises(InvalidRequest):
+        speech.read_call(form.format(key, first, second).encode())
+
+
+@pytest.mark.parametrize("speech", SPEECHES)
+def test_a_repeated_key_does_not_hide_behind_the_length_of_spaces(speech: Speech) -> None:
+    """As long as the object would be with spaces, had it the key once."""
+    fields = {"model": "m", "aa": 1, "bb": 2, "cc": 3, "dd": 4}
+    spaces = 2 * (len(fields) + 1) - 1
+    for count in range(spaces):
+        body = (
+            json.dumps(fields, separators=(",", ":"))[:-1]
+            + ',"'
+            + "e" * count
+            + '":1,"'
+            + "e" * count
+            + '":1}'
+        )
+        with pytest.raises(InvalidRequest):
+            speech.read_call(body.encode())
+
+
+@pytest.mark.parametrize("key", ["Model", "MODEL", "\u017ftream", "Previous_Response_Id", "Conversation"])
+def test_a_key_in_other_letters_is_refused_for_providers_that_would_take_it(key: str) -> None:
+    body = json.dumps({"model": "m", key: "x"}).encode()
+    with pytest.raises(InvalidRequest, match="spelled"):
+        RESPONSES.read_call(body)
+    assert CHAT.read_call(b'{"model":"m","Mine":1,"\xc3\xa9":2}').model == "m"
+
+
+def test_a_call_refers_to_what_the_provider_keeps() -> None:
+    items = [
+        {"role": "user", "content": "hi"},
+        {"type": "item_reference", "id": "msg_1"},
+        {"id": "msg_2"},
+        {"id": "msg_3", "type": None},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "image_generation_call", "id": "ig_1"},
+        {"type": "a_later_kind", "id": "x_1"},
+        {"type": "item_reference", "id": "msg_1"},
+    ]
+    call = call_of(RESPONSES, previous_response_id="resp_1", input=items)
+    assert call.refers_to == ("resp_1", "msg_1", "msg_2", "msg_3", "rs_1", "ig_1", "x_1")
+    assert call_of(RESPONSES, previous_response_id=7, input='the "id" of').refers_to == ()
+    assert call_of(RESPONSES, previous_response_id=None, input=None, conversation=None).refers_to == ()
+
+
+def test_an_item_that_holds_what_it_says_refers_to_nothing() -> None:
+    items = [
+        {"type": "message", "role": "assistant", "id": "msg_1", "content": []},
+        {"role": "assistant", "id": "msg_2", "content": "x"},
+        {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+    ]
+    assert call_of(RESPONSES, input=items).refers_to == ()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b'{"type":"message","type":"item_reference","id":"msg_1"}',
+        b'{"id":"msg_1","id":"msg_2"}',
+        b'{"type":"message","role":"user","Id":"x","id":"y"}',
+        b'{"type":"message","\\u0069d":"x","id":"y"}',
+    ],
+)
+def test_an_item_that_can_be_read_in_two_ways_is_refused(item: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        RESPONSES.read_call(b'{"model":"m","input":[%b]}' % item)
+
+
+def test_a_reference_in_escapes_is_seen() -> None:
+    body = b'{"model":"m","input":[{"\\u0069\\u0064":"msg_\\u0031"}]}'
+    assert RESPONSES.read_call(body).refers_to == ("msg_1",)
+
+
+def test_more_references_than_are_looked_up_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="by reference"):
+        call_of(RESPONSES, input=[{"id": f"msg_{number}"} for number in range(1001)])
+
+
+@pytest.mark.parametrize("conversation", ["conv_1", {"id": "conv_1"}, {"id": "conv_1", "more": 1}])
+def test_a_call_names_its_conversation(conversation: Any) -> None:
+    assert call_of(RESPONSES, conversation=conversation).conversation == "conv_1"
+    assert call_of(RESPONSES, conversation=None).conversation is None
+    assert call_of(RESPONSES).conversation is None
+
+
+@pytest.mark.parametrize(
+    "conversation", ["{}", '{"id":7}', "[]", "7", "true", '{"id":"a","id":"b"}', '{"Id":"a"}']
+)
+def test_a_conversation_that_cannot_be_made_out_is_refused(conversation: str) -> None:
+    with pytest.raises(InvalidRequest):
+        RESPONSES.read_call(b'{"model":"m","conversation":%b}' % conversation.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from turnpike.domain.errors import Overloaded
 from turnpike.domain.principal import Principal
-from turnpike.gateway.kept import IndexBounds, Kept, KeptResponses, may_touch
+from turnpike.gateway.kept import KeptResponses, may_touch
+from turnpike.gateway.kept_files import IndexBounds, Kept, KeptFiles
 
 DAY_NS = 86_400 * 10**9
 START_NS = 20_000 * DAY_NS
@@ -31,44 +34,54 @@ class SetClock:
         return self.time_ns
 
 
+def note(files: KeptFiles, name: str, provider: str, model: str) -> None:
+    files.remember([name], Kept(provider, model, "fast", ALICE, START_NS))
+
+
+def found_by(files: KeptFiles, name: str) -> Kept | None:
+    """As the gateway finds it: among the newest lines, and in all files where those leave it open."""
+    found, is_all = files.look_up([name])
+    return (found if is_all else found | files.search([name])).get(name)
+
+
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
 
 
 @pytest.fixture
-def workers(tmp_path: Path, clock: SetClock) -> Iterator[tuple[KeptResponses, KeptResponses]]:
-    first, second = KeptResponses(tmp_path, 0, clock), KeptResponses(tmp_path, 1, clock)
+def workers(tmp_path: Path, clock: SetClock) -> Iterator[tuple[KeptFiles, KeptFiles]]:
+    first, second = KeptFiles(tmp_path, 0, clock), KeptFiles(tmp_path, 1, clock)
     yield first, second
     first.close()
     second.close()
 
 
-def test_every_worker_finds_what_one_noted(workers: tuple[KeptResponses, KeptResponses]) -> None:
+def test_every_worker_finds_what_one_noted(workers: tuple[KeptFiles, KeptFiles]) -> None:
     first, second = workers
-    first.remember("resp_1", "openai", "gpt-4o-mini", ALICE)
-    expected = Kept("openai", "gpt-4o-mini", ALICE, START_NS)
-    assert second.find("resp_1") == expected
-    assert first.find("resp_1") == expected
+    note(first, "resp_1", "openai", "gpt-4o-mini")
+    expected = Kept("openai", "gpt-4o-mini", "fast", ALICE, START_NS)
+    assert found_by(second, "resp_1") == expected
+    assert found_by(first, "resp_1") == expected
 
 
-def test_what_is_noted_between_two_questions_is_found(workers: tuple[KeptResponses, KeptResponses]) -> None:
+def test_what_is_noted_between_two_questions_is_found(workers: tuple[KeptFiles, KeptFiles]) -> None:
     first, second = workers
-    assert second.find("resp_1") is None
-    first.remember("resp_1", "openai", "m", ALICE)
-    second.remember("resp_2", "local", "m", ALICE)
-    assert second.find("resp_1") is not None
-    found = first.find("resp_2")
+    assert found_by(second, "resp_1") is None
+    note(first, "resp_1", "openai", "m")
+    note(second, "resp_2", "local", "m")
+    assert found_by(second, "resp_1") is not None
+    found = found_by(first, "resp_2")
     assert found is not None
     assert found.provider == "local"
 
 
 def test_a_worker_started_anew_knows_everything(tmp_path: Path, clock: SetClock) -> None:
-    before = KeptResponses(tmp_path, 0, clock)
-    before.remember("resp_1", "openai", "m", ALICE)
+    before = KeptFiles(tmp_path, 0, clock)
+    note(before, "resp_1", "openai", "m")
     before.close()
-    after = KeptResponses(tmp_path, 0, clock)
-    assert after.find("resp_1") is not None
+    after = KeptFiles(tmp_path, 0, clock)
+    assert found_by(after, "resp_1") is not None
     after.close()
 
 
@@ -77,104 +90,104 @@ def test_a_killed_worker_loses_nothing_that_it_noted(tmp_path: Path, clock: SetC
 import os, signal, sys
 from pathlib import Path
 from turnpike.domain.principal import Principal
-from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.kept_files import Kept, KeptFiles
 
 class SetClock:
     def now_ns(self): return int(sys.argv[2])
     def monotonic_ns(self): return 0
 
-kept = KeptResponses(Path(sys.argv[1]), 0, SetClock())
+kept = KeptFiles(Path(sys.argv[1]), 0, SetClock())
 for number in range(100):
-    kept.remember(f"resp_{number}", "openai", "m", Principal("acme", "research"))
+    kept.remember([f"resp_{number}"], Kept("openai", "m", "fast", Principal("acme", "research"), 0))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path), str(START_NS)], check=False)
     assert ended.returncode == -9
-    other = KeptResponses(tmp_path, 1, clock)
-    assert all(other.find(f"resp_{number}") for number in range(100))
+    other = KeptFiles(tmp_path, 1, clock)
+    assert all(found_by(other, f"resp_{number}") for number in range(100))
     other.close()
 
 
 def test_a_torn_last_line_is_passed_over_and_the_next_is_found(tmp_path: Path, clock: SetClock) -> None:
-    before = KeptResponses(tmp_path, 0, clock)
-    before.remember("resp_1", "openai", "m", ALICE)
-    before.remember("resp_2", "openai", "m", ALICE)
+    before = KeptFiles(tmp_path, 0, clock)
+    note(before, "resp_1", "openai", "m")
+    note(before, "resp_2", "openai", "m")
     before.close()
     [log] = tmp_path.glob("*.log")
     os.truncate(log, log.stat().st_size - 20)
-    after, other = KeptResponses(tmp_path, 0, clock), KeptResponses(tmp_path, 1, clock)
-    after.remember("resp_3", "openai", "m", ALICE)
-    assert [bool(other.find(f"resp_{n}")) for n in (1, 2, 3)] == [True, False, True]
+    after, other = KeptFiles(tmp_path, 0, clock), KeptFiles(tmp_path, 1, clock)
+    note(after, "resp_3", "openai", "m")
+    assert [bool(found_by(other, f"resp_{n}")) for n in (1, 2, 3)] == [True, False, True]
     after.close()
     other.close()
 
 
 def test_a_run_of_zeros_hides_nothing_behind_it(tmp_path: Path, clock: SetClock) -> None:
-    before = KeptResponses(tmp_path, 0, clock)
-    before.remember("resp_1", "openai", "m", ALICE)
+    before = KeptFiles(tmp_path, 0, clock)
+    note(before, "resp_1", "openai", "m")
     before.close()
     [log] = tmp_path.glob("*.log")
     log.write_bytes(log.read_bytes() + bytes(20_000))
-    after = KeptResponses(tmp_path, 0, clock)
-    after.remember("resp_2", "openai", "m", ALICE)
-    assert after.find("resp_1") is not None
-    assert after.find("resp_2") is not None
+    after = KeptFiles(tmp_path, 0, clock)
+    note(after, "resp_2", "openai", "m")
+    assert found_by(after, "resp_1") is not None
+    assert found_by(after, "resp_2") is not None
     after.close()
 
 
 def test_what_is_no_longer_at_hand_is_found_in_the_files(tmp_path: Path, clock: SetClock) -> None:
-    writer = KeptResponses(tmp_path, 0, clock)
+    writer = KeptFiles(tmp_path, 0, clock)
     for number in range(100):
-        writer.remember(f"resp_{number}", "openai", f"model-{number}", ALICE)
-    small = KeptResponses(tmp_path, 1, clock, IndexBounds(ids_max=10))
-    found = [small.find(f"resp_{number}") for number in range(100)]
+        note(writer, f"resp_{number}", "openai", f"model-{number}")
+    small = KeptFiles(tmp_path, 1, clock, IndexBounds(ids_max=10))
+    found = [found_by(small, f"resp_{number}") for number in range(100)]
     assert [kept and kept.model for kept in found] == [f"model-{number}" for number in range(100)]
-    assert small.find("resp_100") is None
+    assert found_by(small, "resp_100") is None
     writer.close()
     small.close()
 
 
 def test_what_lies_before_the_first_reading_is_found_in_the_files(tmp_path: Path, clock: SetClock) -> None:
-    writer = KeptResponses(tmp_path, 0, clock)
+    writer = KeptFiles(tmp_path, 0, clock)
     for number in range(30):
         clock.time_ns = START_NS + number % 3 * DAY_NS
-        writer.remember(f"resp_{number}", "openai", f"model-{number}", ALICE)
-    late = KeptResponses(tmp_path, 1, clock, IndexBounds(first_read_bytes=500))
-    found = [late.find(f"resp_{number}") for number in range(30)]
+        note(writer, f"resp_{number}", "openai", f"model-{number}")
+    late = KeptFiles(tmp_path, 1, clock, IndexBounds(first_read_bytes=500))
+    found = [found_by(late, f"resp_{number}") for number in range(30)]
     assert [kept and kept.model for kept in found] == [f"model-{number}" for number in range(30)]
-    assert late.find("resp_30") is None
+    assert found_by(late, "resp_30") is None
     writer.close()
     late.close()
 
 
 @pytest.mark.parametrize("response_id", ['a",b', "back\\slash", "line\nbreak", "é" * 100, "", "{}[]"])
-def test_an_id_of_any_form_is_found(workers: tuple[KeptResponses, KeptResponses], response_id: str) -> None:
+def test_an_id_of_any_form_is_found(workers: tuple[KeptFiles, KeptFiles], response_id: str) -> None:
     first, second = workers
-    first.remember('a",c', "other", "m", ALICE)
-    first.remember(response_id, "openai", "m", ALICE)
-    first.remember('a",d', "other", "m", ALICE)
-    found = second.find(response_id)
+    note(first, 'a",c', "other", "m")
+    note(first, response_id, "openai", "m")
+    note(first, 'a",d', "other", "m")
+    found = found_by(second, response_id)
     assert found is not None
     assert found.provider == "openai"
 
 
-def test_an_id_that_fills_a_line_is_refused(workers: tuple[KeptResponses, KeptResponses]) -> None:
+def test_an_id_that_fills_a_line_is_refused(workers: tuple[KeptFiles, KeptFiles]) -> None:
     first, second = workers
     with pytest.raises(ValueError, match="bytes"):
-        first.remember("x" * 4096, "openai", "m", ALICE)
-    assert second.find("x" * 4096) is None
-    assert second.find("\ud800") is None
+        note(first, "x" * 4096, "openai", "m")
+    assert found_by(second, "x" * 4096) is None
+    assert found_by(second, "\ud800") is None
 
 
 def test_responses_are_found_for_thirty_days_and_then_forgotten(tmp_path: Path, clock: SetClock) -> None:
-    kept = KeptResponses(tmp_path, 0, clock)
-    kept.remember("resp_1", "openai", "m", ALICE)
+    kept = KeptFiles(tmp_path, 0, clock)
+    note(kept, "resp_1", "openai", "m")
     clock.time_ns = START_NS + 30 * DAY_NS
-    kept.remember("resp_2", "openai", "m", ALICE)
-    assert kept.find("resp_1") is not None
+    note(kept, "resp_2", "openai", "m")
+    assert found_by(kept, "resp_1") is not None
     clock.time_ns = START_NS + 31 * DAY_NS
-    kept.remember("resp_3", "openai", "m", ALICE)
-    assert [bool(kept.find(f"resp_{n}")) for n in (1, 2, 3)] == [False, True, True]
+    note(kept, "resp_3", "openai", "m")
+    assert [bool(found_by(kept, f"resp_{n}")) for n in (1, 2, 3)] == [False, True, True]
     kept.close()
 
 
@@ -182,16 +195,76 @@ def test_files_of_others_in_the_folder_are_left_alone(tmp_path: Path, clock: Set
     strangers = [tmp_path / "notes.log", tmp_path / "0.yesterday.log"]
     for stranger in strangers:
         stranger.write_text("not ours\n")
-    kept = KeptResponses(tmp_path, 0, clock)
-    assert kept.find("not ours") is None
+    kept = KeptFiles(tmp_path, 0, clock)
+    assert found_by(kept, "not ours") is None
     assert all(stranger.exists() for stranger in strangers)
     kept.close()
 
 
 def test_only_the_owner_of_the_installation_can_read_the_files(tmp_path: Path, clock: SetClock) -> None:
-    KeptResponses(tmp_path, 0, clock).close()
+    KeptFiles(tmp_path, 0, clock).close()
     [log] = tmp_path.glob("*.log")
     assert log.stat().st_mode & 0o077 == 0
+
+
+def test_a_response_and_its_items_are_noted_and_found_together(
+    workers: tuple[KeptFiles, KeptFiles],
+) -> None:
+    first, second = workers
+    kept = Kept("openai", "m", "fast", ALICE, START_NS)
+    first.remember(["resp_1", "msg_1", "rs_1"], kept)
+    assert second.look_up(["rs_1", "resp_1", "rs_2"]) == ({"rs_1": kept, "resp_1": kept}, True)
+
+
+def test_many_old_ids_are_found_in_one_search(tmp_path: Path, clock: SetClock) -> None:
+    writer = KeptFiles(tmp_path, 0, clock)
+    for number in range(3000):
+        note(writer, f"resp_{number}", "openai", "m" * (number % 300))
+    late = KeptFiles(tmp_path, 1, clock, IndexBounds(first_read_bytes=0))
+    asked = [f"resp_{number}" for number in range(0, 3001, 250)]
+    assert late.look_up(asked[1:2]) == ({}, False)
+    assert {name: len(kept.model) for name, kept in late.search(asked).items()} == {
+        f"resp_{number}": number % 300 for number in range(0, 3000, 250)
+    }
+    writer.close()
+    late.close()
+
+
+def test_a_search_ends_when_the_worker_does(tmp_path: Path, clock: SetClock) -> None:
+    writer = KeptFiles(tmp_path, 0, clock)
+    note(writer, "resp_1", "openai", "m")
+    writer.close()
+    assert writer.search(["resp_1"]) == {}
+
+
+def test_more_searches_than_may_wait_are_told_to_come_again(tmp_path: Path, clock: SetClock) -> None:
+    async def asked(searches_max: int) -> dict[str, Kept]:
+        bounds = IndexBounds(first_read_bytes=0, searches_max=searches_max)
+        kept = KeptResponses(tmp_path, 1, clock, bounds)
+        try:
+            return await kept.find(("resp_1", "made_up"))
+        finally:
+            kept.close()
+
+    before = KeptFiles(tmp_path, 0, clock)
+    note(before, "resp_1", "openai", "m")
+    before.close()
+    assert list(asyncio.run(asked(1))) == ["resp_1"]
+    with pytest.raises(Overloaded):
+        asyncio.run(asked(0))
+
+
+def test_what_is_at_hand_waits_for_no_search(tmp_path: Path, clock: SetClock) -> None:
+    async def asked() -> Kept:
+        kept = KeptResponses(tmp_path, 0, clock, IndexBounds(ids_max=0, searches_max=0))
+        made = Kept("openai", "m", "fast", ALICE, START_NS)
+        kept.remember(["resp_1"], made)
+        found = await kept.find(("resp_1",))
+        kept.close()
+        assert found == {"resp_1": made}
+        return made
+
+    asyncio.run(asked())
 
 
 def who(
@@ -225,4 +298,4 @@ def who(
     ],
 )
 def test_who_may_touch_a_response(owner: Principal, caller: Principal, allowed: bool) -> None:
-    assert may_touch(Kept("openai", "m", owner, START_NS), caller) is allowed
+    assert may_touch(Kept("openai", "m", "fast", owner, START_NS), caller) is allowed
