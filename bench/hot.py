@@ -35,7 +35,6 @@ from turnpike.gateway.gate import Gate
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
-from turnpike.gateway.identities import KEY_PURPOSE
 from turnpike.gateway.kept import KeptResponses
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.metrics.layout import Reading
@@ -44,7 +43,7 @@ from turnpike.gateway.pipeline import Road
 from turnpike.gateway.provision import Provisioner
 from turnpike.gateway.router import Router
 from turnpike.gateway.upstream.connection import UpstreamConnection
-from turnpike.ports.sealing import Seal
+from turnpike.ports.sealing import KEY_PURPOSE, Seal
 from turnpike.providers.table import PROVIDERS
 
 KEY = "bench-of-the-hot-path-0001"

@@ -39,7 +39,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     if request.param == "sqlite":
         address = str(tmp_path / "turnpike.db")
     else:
-        address = _fresh_database(request.getfixturevalue("postgres_url"))
+        address = fresh_database(request.getfixturevalue("postgres_url"))
 
     def open_store() -> Store:
         sqlite = request.param == "sqlite"
@@ -51,7 +51,8 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
         store.close()
 
 
-def _fresh_database(url: str) -> str:
+def fresh_database(url: str) -> str:
+    """The address of a database of its own on the server."""
     with psycopg.connect(url, autocommit=True) as connection:
         count = connection.execute("SELECT count(*) FROM pg_database").fetchone()
         assert count is not None

@@ -146,6 +146,7 @@ async def _end_when_told(server: uvicorn.Server, app: FastAPI, stop: asyncio.Eve
 async def _follow(road: Road) -> None:
     """Publish what other control processes put into the same store."""
     seen = -1
+    is_told = False
     while True:
         await asyncio.sleep(FOLLOW_SECONDS)
         try:
@@ -153,8 +154,11 @@ async def _follow(road: Road) -> None:
             if revision != seen:
                 await publish_stored(road)
                 seen = revision
+            is_told = False
         except StoreUnavailable as fault:
-            _log.warning("store.unavailable", reason=fault.message)
+            if not is_told:
+                _log.error("store.unavailable", reason=fault.message)
+            is_told = True
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -11,6 +11,7 @@ import structlog
 from fastapi import Depends, Path, Request
 
 from turnpike.control.attempts import FAILURES_MAX, WINDOW_SECONDS, Attempts
+from turnpike.control.document.fault import shown
 from turnpike.control.permissions import OPERATIONS, Actor, Permission, check_operation
 from turnpike.control.plane import Plane
 from turnpike.control.services.carry_out import Road
@@ -65,6 +66,14 @@ async def admit(request: Request) -> None:
             actor = await _identified(request, plane)
             check_operation(actor, operation)
             request.state.actor = actor
+    _check_parameters(request)
+
+
+def _check_parameters(request: Request) -> None:
+    """Raises InvalidRequest for a NUL, which no name or value here holds and not every store can look for."""
+    for name, value in request.query_params.multi_items():
+        if "\0" in name or "\0" in value:
+            raise InvalidRequest(f"the parameter {shown(name)} holds a NUL character (%00): leave it out")
 
 
 async def _identified(request: Request, plane: Plane) -> Actor:

@@ -135,7 +135,7 @@ def _known(inside: str) -> Reference | None:
     scheme, _, rest = inside.partition(":")
     if scheme == "env" and _VARIABLE.match(rest):
         return EnvReference(rest)
-    if scheme == "file" and rest and len(rest) <= MAX_PATH_CHARACTERS and "\0" not in rest:
+    if scheme == "file" and rest and len(rest) <= MAX_PATH_CHARACTERS and rest.isprintable():
         return FileReference(rest)
     if scheme == "sealed" and rest:
         return SealedReference(rest)
