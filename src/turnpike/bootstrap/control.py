@@ -20,7 +20,7 @@ from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.control_start import start_control
 from turnpike.bootstrap.fault import CannotStart, CannotStartYet
-from turnpike.bootstrap.home import opened_seal, prepare_home
+from turnpike.bootstrap.home import STORE_NAME, opened_seal, prepare_home, told_of_file
 from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.role import beating, run_role
 from turnpike.control.app import make_control
@@ -33,7 +33,6 @@ from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 from turnpike.supervisor.notices import Announcer, Ready
 
-STORE_NAME: Final = "turnpike.db"
 BACKLOG: Final = 512
 DRAINED_STATUS: Final = 0
 
@@ -103,6 +102,8 @@ def _locked(settings: Settings) -> Iterator[None]:
         lock = HomeLock(settings.home)
     except HomeInUse as fault:
         raise CannotStart(str(fault)) from None
+    except OSError as fault:
+        raise CannotStart(told_of_file(fault)) from None
     try:
         yield
     finally:

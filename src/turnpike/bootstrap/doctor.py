@@ -21,7 +21,7 @@ from turnpike.bootstrap.access import control_client, control_url
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.document import DOCUMENT_MAX_BYTES, read_start_document
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.bootstrap.home import MASTER_KEY_NAME, existing_seal
+from turnpike.bootstrap.home import MASTER_KEY_NAME, STORE_NAME, existing_seal
 from turnpike.bootstrap.running import Running, running_at
 from turnpike.bootstrap.store_check import look_at_store
 from turnpike.client import Answer, ControlClient, ControlFault, quoted
@@ -54,6 +54,7 @@ from turnpike.doctor.plant import (
     snapshot_finding,
     variable_finding,
 )
+from turnpike.domain.errors import StoreUnavailable
 from turnpike.domain.snapshot import Snapshot, decode_snapshot
 from turnpike.files import read_named_file
 from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
@@ -258,6 +259,11 @@ def _plant(
         gateway = ControlClient(running.gateway_url, None, LOOK_SECONDS).look("/readyz")
         yield gateway_finding(running.gateway_url, gateway.status if gateway else None)
     expected = settings.control_url is not None or holder_of(settings.home) is not None
+    unready = _unready(settings)
+    if unready is not None:
+        yield control_finding(control_url(settings), expected=True, fault=unready)
+        yield providers_finding(named, _VARIABLES)
+        return
     try:
         control = control_client(found, LOOK_SECONDS)
         snapshot = control.get("/api/v1/snapshot")
@@ -273,6 +279,26 @@ def _plant(
     yield providers_finding(tuple(provider["name"] for provider in configured), _VARIABLES)
     for provider in configured:
         yield _provider(control_client(found, CHECK_SECONDS), provider["name"], told)
+
+
+def _unready(settings: Settings) -> str | None:
+    """What control says of a store that it cannot use; None where it has nothing to say, or does not answer."""
+    try:
+        answer = ControlClient(control_url(settings), None, LOOK_SECONDS).look("/readyz")
+        problem = (
+            answer.json() if answer is not None and answer.status == StoreUnavailable.http_status else {}
+        )
+    except ControlFault:
+        return None
+    if problem.get("code") != StoreUnavailable.code:
+        return None
+    store = settings.home / STORE_NAME
+    if settings.store_url is None and not store.exists():
+        return (
+            f"{store} was removed or moved while control runs on it, and control takes no change: put it back, "
+            "or stop Turnpike, restore its home from a backup and start it again"
+        )
+    return str(problem.get("detail"))
 
 
 def _worker(seen: dict[str, Any]) -> Worker:

@@ -12,7 +12,7 @@ from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.bootstrap.configuration import Configuration, edge_limits
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.bootstrap.home import opened_seal, prepare_home
+from turnpike.bootstrap.home import opened_seal, prepare_home, told_of_file
 from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.role import beating, run_role
 from turnpike.gateway.worker import Outside, WorkerSettings, run_worker
@@ -41,7 +41,7 @@ def _serve(settings: Settings, slot: int, announcer: Announcer) -> int:
 
     faults = _faults_of(lambda: uvloop.run(beating(announcer, run_worker(worker, outside, listening))))
     if faults:
-        raise CannotStart(f"cannot listen on {settings.gateway_listen}: {'; '.join(faults)}")
+        raise CannotStart("; ".join(_told(fault, settings) for fault in faults))
     return _DRAINED_STATUS
 
 
@@ -61,13 +61,22 @@ def worker_settings(settings: Settings, slot: int) -> WorkerSettings:
     )
 
 
-def _faults_of(work: Callable[[], None]) -> list[str]:
+def _told(fault: OSError, settings: Settings) -> str:
+    """What the system refused: a file, by its name, or to listen."""
+    if fault.filename is not None:
+        return told_of_file(fault)
+    if fault.errno is None:
+        return str(fault)
+    return f"cannot listen on {settings.gateway_listen}: {os.strerror(fault.errno)}"
+
+
+def _faults_of(work: Callable[[], None]) -> list[OSError]:
     """What the system refused, out of the group in which tasks that ran beside it put it."""
-    faults: list[str] = []
+    faults: list[OSError] = []
     try:
         work()
     except* OSError as group:
-        faults += [os.strerror(fault.errno) if fault.errno else str(fault) for fault in _leaves(group)]
+        faults += _leaves(group)
     return faults
 
 

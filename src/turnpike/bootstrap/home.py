@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +14,16 @@ from turnpike.bootstrap.fault import CannotStart
 from turnpike.ports.sealing import Seal
 from turnpike.settings import Settings
 
+STORE_NAME: Final = "turnpike.db"
 MASTER_KEY_NAME: Final = "master.key"
 _FOLDERS: Final = ("run", "snapshot")
+_ROOM: Final = "free some room on its disk, or move the home to a larger one (--home)"
+_MENDS: Final = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: "mount its file system for writing, or name another folder with --home",
+    errno.EINVAL: "name another file",
+}
 
 
 def prepare_home(home: Path) -> None:
@@ -22,11 +32,23 @@ def prepare_home(home: Path) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in _FOLDERS:
             (home / name).mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(b"turnpike")
     except OSError as fault:
         raise CannotStart(
-            f"the home folder {home} cannot be made or written ({fault.strerror}): "
-            "give this user the right to write there, or name another folder with --home"
+            f"the home folder {home} cannot be made or written ({fault.strerror}): {_mend(fault)}"
         ) from None
+
+
+def told_of_file(fault: OSError) -> str:
+    """What is wrong with a file that Turnpike keeps, with what to do about it."""
+    return f"{fault.filename}: {fault.strerror}: {_mend(fault)}"
+
+
+def _mend(fault: OSError) -> str:
+    return _MENDS.get(
+        fault.errno or 0, "give this user the right to write there, or name another folder with --home"
+    )
 
 
 def opened_seal(settings: Settings) -> Seal:

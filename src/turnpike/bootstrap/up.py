@@ -16,7 +16,7 @@ from turnpike.adapters.machine.lock import HomeInUse, HomeLock
 from turnpike.adapters.machine.ports import PortTaken, reserve
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.bootstrap.home import opened_seal, prepare_home
+from turnpike.bootstrap.home import opened_seal, prepare_home, told_of_file
 from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.running import Running, note_running
 from turnpike.bootstrap.terminal import StandardStreams
@@ -65,7 +65,7 @@ def _locked(home: Path) -> HomeLock:
     except HomeInUse as fault:
         raise CannotStart(str(fault)) from None
     except OSError as fault:
-        raise CannotStart(f"{home / 'lock'}: {fault.strerror}") from None
+        raise CannotStart(told_of_file(fault)) from None
 
 
 def _reserved(address: Address, variable: str) -> socket.socket:

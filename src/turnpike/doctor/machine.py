@@ -66,7 +66,7 @@ def home_finding(home: Path, fault: str | None) -> Finding:
     return wrong(
         "home",
         f"{home} cannot be written: {fault}",
-        "give this user the right to write there, or name another folder with TURNPIKE_HOME",
+        "give this user the right to write there, mount it for writing, or name another folder with TURNPIKE_HOME",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,9 @@ class Certificates:
                     await asyncio.to_thread(self._load)
                     structlog.get_logger().info("certificate.loaded")
             except OSError as fault:
-                structlog.get_logger().error("certificate.unreadable", reason=_reason(fault))
+                structlog.get_logger().error(
+                    "certificate.unreadable", reason=f"{fault.filename}: {fault.strerror}"
+                )
 
     def _load(self) -> None:
         if self.tls is None or self._certificate_file is None:
@@ -47,7 +50,11 @@ class Certificates:
         for file in self._files():
             read_named_file(file, PEM_MAX_BYTES)
         # A certificate without its key yet, in a renewal of two steps, must not reach the one in use.
-        _server_context().load_cert_chain(self._certificate_file, self._key_file, password="")
+        try:
+            _server_context().load_cert_chain(self._certificate_file, self._key_file, password="")
+        except ssl.SSLError:
+            reason = "there is no PEM certificate with its own key, which no password locks"
+            raise OSError(errno.EINVAL, reason, str(self._certificate_file)) from None
         # With a password given, a locked key is an error; without one, the terminal would be asked for it.
         self.tls.load_cert_chain(self._certificate_file, self._key_file, password="")
         self._loaded_at = written_at
@@ -62,11 +69,6 @@ class Certificates:
 
     def _files(self) -> tuple[Path, ...]:
         return tuple(file for file in (self._certificate_file, self._key_file) if file is not None)
-
-
-def _reason(fault: OSError) -> str:
-    """Which file it is, and what is wrong with it; a fault of OpenSSL's has no file."""
-    return f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault)
 
 
 def _server_context() -> ssl.SSLContext:

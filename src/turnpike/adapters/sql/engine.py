@@ -43,7 +43,9 @@ def sqlite_engine(path: Path) -> sa.Engine:
         pool_size=POOL_CONNECTIONS,
         pool_timeout=POOL_WAIT_SECONDS,
     )
+    made = path.stat()
     event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", lambda _: _check_still_there(path, made))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -115,6 +117,19 @@ def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> 
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _check_still_there(path: Path, made: os.stat_result) -> None:
+    """Open connections outlive the file: what is written through them would be gone with the process."""
+    try:
+        is_there = os.path.samestat(path.stat(), made)
+    except OSError:
+        is_there = False
+    if not is_there:
+        raise StoreUnavailable(
+            f"the store's file {path} was removed or replaced while control runs on it, and changes would be lost: "
+            "put it back where it was, or stop Turnpike, restore its home from a backup and start it again"
+        )
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

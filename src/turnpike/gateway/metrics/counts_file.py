@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from contextlib import suppress
@@ -54,6 +55,7 @@ class CountsFile:
 
     def __init__(self, folder: Path, slot: int) -> None:
         self.worker, self._descriptor, self._data = _open_first_free(folder, slot)
+        self._path = folder / f"{PREFIX}{self.worker}{SUFFIX}"
         self.cells: memoryview[int] = memoryview(self._data).cast("q")
         self._first_cells: dict[tuple[int, Labels], int] = {}
         self._values: dict[tuple[int, int], set[str]] = {}
@@ -89,6 +91,11 @@ class CountsFile:
 
         The series go first, so that nobody is told of one that is not there.
         """
+        if not _is_at(self._path, self._descriptor):
+            reason = (
+                "removed while a worker counts in it; what it counts is shown again when it has started anew"
+            )
+            raise FileNotFoundError(errno.ENOENT, reason, str(self._path))
         used = self.cells[USED_CELL]
         self._put(SERIES_AT, used)
         self._put(0, HEADER.size)
@@ -166,9 +173,9 @@ def _open_held(path: Path) -> tuple[int, mmap.mmap] | None:
         os.posix_fallocate(descriptor, 0, CAPACITY_BYTES)
         data = mmap.mmap(-1, CAPACITY_BYTES)
         data.write(os.pread(descriptor, CAPACITY_BYTES, 0))
-    except OSError:
+    except OSError as fault:
         os.close(descriptor)
-        raise
+        raise OSError(fault.errno, fault.strerror, str(path)) from fault
     if is_blank(data):
         data[: HEADER.size] = HEADER.pack(MARK, LAYOUT_DIGEST, SERIES_AT)
     if is_readable(data):

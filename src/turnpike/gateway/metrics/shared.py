@@ -61,6 +61,7 @@ class SharedMetrics:
         self._read_gauges = read_gauges
         self._process = ProcessGauges(self._file.worker)
         self._label_of_model: Callable[[str], str] = str
+        self._is_told = False
         self._cells = self._file.cells
         self._added = self._file.first_cell(ADDED, ())
         self._calls: dict[_CallKey, int] = {}
@@ -96,8 +97,11 @@ class SharedMetrics:
         try:
             self._file.flush_gauges()
             self._file.flush()
+            self._is_told = False
         except OSError as fault:
-            structlog.get_logger().error("metrics.not_kept", reason=str(fault))
+            if not self._is_told:
+                structlog.get_logger().error("metrics.not_kept", reason=str(fault))
+            self._is_told = True
 
     def expose(self, accept: str) -> Exposition:
         """All workers' counts and last gauges, for a request's `accept`. Safe in any thread.
