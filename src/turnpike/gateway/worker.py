@@ -36,6 +36,7 @@ from turnpike.gateway.metrics.shared import SharedMetrics
 from turnpike.gateway.pipeline import Road
 from turnpike.gateway.provision import Provisioner
 from turnpike.gateway.router import Router
+from turnpike.gateway.steady_clock import SteadyClock
 from turnpike.gateway.swap import Swap
 from turnpike.gateway.upstream.dial import Dialler
 from turnpike.gateway.upstream.origin import read_origin
@@ -107,9 +108,10 @@ class Worker:
         self._metrics = SharedMetrics(settings.home / "run", settings.slot, self._gauges)
         provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
         self._swap = Swap(self._gate, provisioner, self._metrics)
-        keys = Folder(settings.home / "idempotency", outside.seal, outside.clock)
+        steady = SteadyClock(outside.clock)
+        keys = Folder(settings.home / "idempotency", outside.seal, steady)
         self._keys = IdempotencyKeys(keys, outside.seal, Memory())
-        self._kept = KeptResponses(settings.home / "responses", settings.slot, outside.clock)
+        self._kept = KeptResponses(settings.home / "responses", settings.slot, steady)
         road = Road(
             gate=self._gate,
             dispatcher=Dispatcher(outside.clock),
