@@ -1,8 +1,12 @@
-"""OpenAI's SDK, unmodified, through the gateway to the simulated provider."""
+"""OpenAI's SDK, unmodified, through the gateway to the simulated provider, and at that provider itself.
+
+What both promise is asked of both: a test that fails at the provider says nothing of the gateway.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +15,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from tests.system.road import KEY, Road
+from tests.system.road import KEY, SIM_KEY, Road, a_simulated_provider
 
 GPT = "gpt-4o-mini"
 ASKS: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -29,6 +33,7 @@ Sdk = Any
 class Person(BaseModel):
     name: str
     age: int
+    tags: list[str]
 
 
 @pytest.fixture
@@ -37,9 +42,26 @@ def gpt(simulated: Road) -> Iterator[Sdk]:
         yield client
 
 
-def test_chat_answers_whole_and_streamed_the_same(gpt: Sdk) -> None:
-    whole = gpt.chat.completions.create(model=GPT, messages=ASKS)
-    with gpt.chat.completions.stream(
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[str]:
+    with a_simulated_provider() as address:
+        yield address
+
+
+@pytest.fixture(params=["through the gateway", "at the provider"])
+def either(request: pytest.FixtureRequest) -> Iterator[Sdk]:
+    """A client of the gateway, and then one of the simulated provider."""
+    if request.param == "at the provider":
+        address, key = request.getfixturevalue("simulator"), SIM_KEY
+    else:
+        address, key = request.getfixturevalue("simulated").url, KEY
+    with openai.OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0) as client:
+        yield client
+
+
+def test_chat_answers_whole_and_streamed_the_same(either: Sdk) -> None:
+    whole = either.chat.completions.create(model=GPT, messages=ASKS)
+    with either.chat.completions.stream(
         model=GPT, messages=ASKS, stream_options={"include_usage": True}
     ) as stream:
         streamed = stream.get_final_completion()
@@ -48,69 +70,74 @@ def test_chat_answers_whole_and_streamed_the_same(gpt: Sdk) -> None:
     assert whole.system_fingerprint == "fp_turnpike_sim"
 
 
-def test_chat_calls_a_tool_and_takes_its_result(gpt: Sdk) -> None:
-    with gpt.chat.completions.stream(model=GPT, messages=ASKS, tools=[CHAT_TOOL]) as stream:
+def test_chat_calls_a_tool_and_takes_its_result(either: Sdk) -> None:
+    with either.chat.completions.stream(model=GPT, messages=ASKS, tools=[CHAT_TOOL]) as stream:
         message = stream.get_final_completion().choices[0].message
     call = message.tool_calls[0]
     history = [*ASKS, message, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
-    answer = gpt.chat.completions.create(model=GPT, messages=history, tools=[CHAT_TOOL])
+    answer = either.chat.completions.create(model=GPT, messages=history, tools=[CHAT_TOOL])
     assert call.function.parsed_arguments == {"city": "Paris"}
     assert "sunny" in answer.choices[0].message.content
 
 
-def test_structured_output_is_parsed(gpt: Sdk) -> None:
-    chat = gpt.chat.completions.parse(model=GPT, messages=ASKS, response_format=Person)
-    whole = gpt.responses.parse(model=GPT, input="Who?", text_format=Person)
-    with gpt.responses.stream(model=GPT, input="Who?", text_format=Person) as stream:
+def test_structured_output_is_parsed(either: Sdk) -> None:
+    chat = either.chat.completions.parse(model=GPT, messages=ASKS, response_format=Person)
+    whole = either.responses.parse(model=GPT, input="Who?", text_format=Person)
+    with either.responses.stream(model=GPT, input="Who?", text_format=Person) as stream:
         streamed = stream.get_final_response()
-    assert isinstance(chat.choices[0].message.parsed, Person)
+    assert chat.choices[0].message.parsed == Person(name="simulated", age=1, tags=["simulated"])
     assert whole.output_parsed == streamed.output_parsed == chat.choices[0].message.parsed
 
 
-def test_a_response_is_streamed_retrieved_listed_continued_and_deleted(gpt: Sdk) -> None:
-    with gpt.responses.stream(model=GPT, input="Why?") as stream:
+def test_a_response_is_streamed_retrieved_listed_continued_and_deleted(either: Sdk) -> None:
+    with either.responses.stream(model=GPT, input="Why?") as stream:
         kinds = [event.type for event in stream]
         made = stream.get_final_response()
     assert (kinds[0], kinds[-1]) == ("response.created", "response.completed")
-    assert gpt.responses.retrieve(made.id).output_text == made.output_text
-    assert gpt.responses.input_items.list(made.id, limit=5).data[0].content[0].text == "Why?"
-    on = gpt.responses.create(model=GPT, input="And then?", previous_response_id=made.id)
+    assert either.responses.retrieve(made.id).output_text == made.output_text
+    assert either.responses.input_items.list(made.id, limit=5).data[0].content[0].text == "Why?"
+    on = either.responses.create(model=GPT, input="And then?", previous_response_id=made.id)
     assert on.previous_response_id == made.id
-    gpt.responses.delete(made.id)
+    either.responses.delete(made.id)
     with pytest.raises(openai.NotFoundError):
-        gpt.responses.retrieve(made.id)
+        either.responses.retrieve(made.id)
 
 
-def test_a_response_calls_a_tool_and_takes_its_result(gpt: Sdk) -> None:
-    first = gpt.responses.create(model=GPT, input=ASKS, tools=[RESPONSES_TOOL])
+def test_a_response_calls_a_tool_and_takes_its_result(either: Sdk) -> None:
+    first = either.responses.create(model=GPT, input=ASKS, tools=[RESPONSES_TOOL])
     result = {"type": "function_call_output", "call_id": first.output[0].call_id, "output": "sunny"}
-    second = gpt.responses.create(
+    assert json.loads(first.output[0].arguments) == {"city": "Paris"}
+    second = either.responses.create(
         model=GPT, input=[result], previous_response_id=first.id, tools=[RESPONSES_TOOL]
     )
     assert "sunny" in second.output_text
 
 
-def test_a_response_in_the_background_is_cancelled_and_its_stream_taken_up_again(gpt: Sdk) -> None:
+def test_a_response_in_the_background_is_cancelled_and_its_stream_taken_up_again(either: Sdk) -> None:
     slow = {"x-sim-background-ms": "60000"}
-    running = gpt.responses.create(model=GPT, input="Slowly", background=True, extra_headers=slow)
-    assert gpt.responses.retrieve(running.id).status == "in_progress"
-    assert gpt.responses.cancel(running.id).status == "cancelled"
-    first = list(gpt.responses.create(model=GPT, input="Fast", background=True, stream=True))
-    events = list(gpt.responses.retrieve(first[0].response.id, stream=True, starting_after=1))
+    running = either.responses.create(model=GPT, input="Slowly", background=True, extra_headers=slow)
+    assert either.responses.retrieve(running.id).status == "in_progress"
+    assert either.responses.cancel(running.id).status == "cancelled"
+    first = list(either.responses.create(model=GPT, input="Fast", background=True, stream=True))
+    events = list(either.responses.retrieve(first[0].response.id, stream=True, starting_after=1))
     assert events == first[2:]
     assert events[-1].type == "response.completed"
+    soon = {"x-sim-background-ms": "0"}
+    done = either.responses.create(model=GPT, input="Fast", background=True, extra_headers=soon)
+    assert either.responses.retrieve(done.id).status == "completed"
 
 
-def test_input_tokens_are_counted(gpt: Sdk) -> None:
-    assert gpt.responses.input_tokens.count(model=GPT, input="Why?").input_tokens > 0
+def test_input_tokens_are_counted(either: Sdk) -> None:
+    assert either.responses.input_tokens.count(model=GPT, input="Why?").input_tokens > 0
 
 
-def test_embeddings_and_legacy_completions(gpt: Sdk) -> None:
-    vectors = gpt.embeddings.create(model="text-embedding-3-small", input=["a", "b"], dimensions=16).data
-    legacy = gpt.completions.create(model="gpt-3.5-turbo-instruct", prompt="Say it", stream=True)
-    whole = gpt.completions.create(model="gpt-3.5-turbo-instruct", prompt="Say it")
+def test_embeddings_and_legacy_completions(either: Sdk) -> None:
+    vectors = either.embeddings.create(model="text-embedding-3-small", input=["a", "b"], dimensions=16).data
+    legacy = either.completions.create(model="gpt-3.5-turbo-instruct", prompt="Say it", stream=True)
+    whole = either.completions.create(model="gpt-3.5-turbo-instruct", prompt="Say it")
     assert [len(vector.embedding) for vector in vectors] == [16, 16]
     assert "".join(chunk.choices[0].text for chunk in legacy) == whole.choices[0].text
+    assert "simulated" in whole.choices[0].text
 
 
 def test_models_are_those_of_the_gateway(gpt: Sdk) -> None:
@@ -165,10 +192,10 @@ def test_retries_meet_a_provider_that_recovers(gpt: Sdk, status: str) -> None:
     assert raw.retries_taken == 2
 
 
-def test_the_sdks_time_limit_ends_a_call_that_hangs(gpt: Sdk) -> None:
+def test_the_sdks_time_limit_ends_a_call_that_hangs(either: Sdk) -> None:
     began = time.monotonic()
     with pytest.raises(openai.APITimeoutError):
-        gpt.with_options(timeout=0.3).chat.completions.create(
+        either.with_options(timeout=0.3).chat.completions.create(
             model=GPT, messages=ASKS, extra_headers={"x-sim-hang": "headers"}
         )
     assert time.monotonic() - began < 2
