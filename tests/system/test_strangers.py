@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import httpx
+import openai
 import pytest
 
 from tests.system.edge import Wire, a_request, body_of, running_edge, statuses, wait_until
@@ -120,3 +123,24 @@ def test_whoever_has_a_key_sends_a_body_of_any_pace(gateway: str) -> None:
         told = wire.read_answer()
     assert statuses(told) == [400]
     assert b'"code":"invalid_json"' in told
+
+
+def test_an_sdk_that_sends_much_with_a_wrong_key_is_told_so(gateway: str) -> None:
+    client = openai.OpenAI(base_url=f"{gateway}/v1", api_key="an-unknown-one", max_retries=0)
+    with client, pytest.raises(openai.AuthenticationError) as told:
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x" * 20_000_000}])
+    assert told.value.code == "invalid_key"
+
+
+def test_a_refusal_before_the_body_is_a_call_that_was_denied(gateway: str) -> None:
+    before = _denied(gateway)
+    with connect(gateway) as wire:
+        wire.send(a_head("/v1/chat/completions", "x: y"))
+        assert b"x-turnpike-call-id: " in wire.read_to_end()
+    wait_until(lambda: _denied(gateway) == before + 1, "one more call was denied")
+
+
+def _denied(gateway: str) -> float:
+    metrics = httpx.get(f"{gateway}/metrics").text
+    found = re.search(r'^turnpike_calls_total\{.*code="missing_key".*\} (\S+)$', metrics, re.MULTILINE)
+    return float(found[1]) if found else 0

@@ -289,6 +289,7 @@ class CutByDrain(TurnpikeError):
     """The gateway stopped before the call was answered; the provider may have executed it."""
 
     code, http_status = "draining", 503
+    worth_repeating = False
 
 
 class NotReady(TurnpikeError):

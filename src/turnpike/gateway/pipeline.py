@@ -54,6 +54,22 @@ class Road(msgspec.Struct, frozen=True):
     next_call_id: Callable[[], CallId]
 
 
+def admit(road: Road, speech: Speech, head: Request) -> None:
+    """Let the body of a call come in, of which only the head is there, where its caller has a good key.
+
+    Raises as `carry` would tell it; the refusal is the call's outcome then.
+    """
+    try:
+        with road.gate as serving:
+            serving.identities.identify(head, road.clock.now_ns())
+    except TurnpikeError as refusal:
+        call = Progress(road.next_call_id(), head, speech)
+        call.end_badly(refusal)
+        refusal.call_id = call.call_id
+        road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
+        raise
+
+
 async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply: Reply) -> None:
     """Carry one call from its request to its outcome."""
     call = Progress(road.next_call_id(), request, speech)

@@ -20,7 +20,7 @@ from turnpike.gateway.models import (
     openai_models,
     sources,
 )
-from turnpike.gateway.pipeline import Plan, Road, carry
+from turnpike.gateway.pipeline import Plan, Road, admit, carry
 from turnpike.gateway.plan import plan_call, plan_kept
 from turnpike.gateway.reply_head import call_lines, error_lines
 from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
@@ -59,14 +59,17 @@ class Router:
 
         Raises as the pipeline will for the whole request: what a stranger sends is not kept until then.
         """
-        if head.path not in CALLS and kept_request(head.path) is None:
+        call = CALLS.get(head.path)
+        if call is not None:
+            admit(self._road, call[0], head)
+        elif kept_request(head.path) is not None:
+            admit(self._road, KEPT, head)
+        else:
             raise NotFound(f"Nothing at {head.path} takes a body. {_ADDRESSES}")
-        with self._road.gate as serving:
-            serving.identities.identify(head, self._road.clock.now_ns())
 
     def render_error(self, path: str, headers: dict[bytes, bytes], error: TurnpikeError) -> RenderedError:
         """An error of a request that is no call, in the shape that the caller's SDK parses."""
-        call_id = error.call_id = self._road.next_call_id()
+        call_id = error.call_id = error.call_id or self._road.next_call_id()
         body = error_shape(path, headers).body(error, call_id)
         lines = call_lines(call_id) + error_lines(error) + origin_lines(self._origins, headers)
         return error.http_status, lines, body

@@ -34,6 +34,10 @@ class ListAnswer:
         self.left = False
         self._body = body
 
+    @property
+    def arrived(self) -> bytes | None:
+        return None
+
     async def whole(self, limit_bytes: int) -> bytes:
         if len(self._body) > limit_bytes:
             raise UpstreamInvalid("too large")
