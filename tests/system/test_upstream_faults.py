@@ -12,6 +12,7 @@ import pytest
 
 from tests.system.parts import ANSWER, JSON_HEAD, Part, answering, good, quiet, raw, told
 from tests.system.road import Road, chat_body
+from tests.system.running import wait_until
 from tests.system.upstream import Exchange, chunk, head
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head></html>"
@@ -118,7 +119,7 @@ def test_what_is_not_body_and_never_ends_is_refused(road: Road, endless: bytes) 
 
     answer = road.chat(road.case(part))
     assert told(answer) == (502, "upstream_invalid")
-    assert ended
+    wait_until(lambda: bool(ended), "the provider was cut off")
 
 
 # The gateway's own account at the provider
