@@ -18,7 +18,8 @@ import uvloop
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.domain.errors import MissingKey, TurnpikeError
 from turnpike.gateway.deadlines import Deadlines
-from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.connection import Connection
+from turnpike.gateway.edge.limits import EdgeLimits, Phase
 from turnpike.gateway.edge.server import Server, Site
 from turnpike.gateway.surfaces import error_shape
 from turnpike.ports.http import Reply, Request
@@ -65,6 +66,12 @@ class Edge:
     @property
     def connections(self) -> int:
         return self.read(lambda server: server.connections)
+
+    def phases(self) -> set[Phase]:
+        """What the connections wait for."""
+        return self.read(
+            lambda server: {guest.phase for guest in server._connections if isinstance(guest, Connection)}
+        )
 
     @property
     def tasks(self) -> int:

@@ -142,6 +142,34 @@ def test_an_expecting_request_behind_another_is_invited_after_the_other_is_answe
         assert wire.read_answer().endswith(b"/second 3")
 
 
+def test_an_expecting_request_of_http_1_0_behind_another_is_invited_by_nobody() -> None:
+    """There is no 100 in HTTP/1.0 (RFC 9110, 10.1.1)."""
+    with running_edge(answers=ANSWERS) as edge, edge.connect() as wire:
+        second = a_request("POST", "/second", "expect: 100-continue", body=b"abc").replace(
+            b"HTTP/1.1", b"HTTP/1.0"
+        )
+        wire.send(a_request("GET", "/late") + second[:-3])
+        wait_until(lambda: len(edge.requests) == 1, "the first is under way")
+        first = wire.read_answer()
+        wire.send(b"abc")
+        assert statuses(first + wire.read_to_end()) == [200, 200]
+
+
+def test_a_fault_in_a_connections_own_task_ends_that_connection_alone() -> None:
+    async def faulty() -> None:
+        raise ValueError("a fault of ours")
+
+    with running_edge(answers=ANSWERS) as edge, edge.connect() as one:
+        one.send(a_request("GET", "/a"))
+        one.read_answer()
+        (guest,) = edge.read(lambda server: tuple(server._connections))
+        with edge.connect() as other:
+            edge.read(lambda server: server.spawn(faulty, guest))
+            assert one.read_to_end() == b""
+            other.send(a_request("GET", "/other"))
+            assert other.read_answer().endswith(b"/other 0")
+
+
 def test_a_fault_of_the_application_is_told_as_one_and_the_next_request_is_served() -> None:
     with running_edge(answers=ANSWERS) as edge, edge.connect() as wire:
         wire.send(a_request("POST", "/fail") + a_request("GET", "/after"))

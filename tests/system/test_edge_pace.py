@@ -8,9 +8,10 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.system.edge import Answer, Wire, a_request, body_of, running_edge, statuses, wait_until
-from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.limits import EdgeLimits, Phase
 from turnpike.gateway.edge.server import Server
 from turnpike.ports.http import Reply, Request
 
@@ -259,3 +260,37 @@ def test_a_caller_with_as_many_requests_as_may_wait_that_goes_away_cancels_its_c
             wire.send(a_request("GET", "/wait") * 5)
             wait_until(lambda: edge.requests, "the call is under way")
         wait_until(lambda: edge.cancelled == 1, "the call was cancelled")
+
+
+@pytest.mark.parametrize("path", ["/big", "/stream"])
+def test_a_caller_that_reads_no_answer_and_asks_on_is_cut_off_after_the_stall_time(path: str) -> None:
+    for further in (a_request("GET", "/two"), a_request("GET", "/two")[:5], a_request(body=b"xyz")[:-1]):
+        with running_edge(short(), ANSWERS) as edge, edge.connect(SMALL_WINDOW_BYTES) as wire:
+            wire.send(a_request("GET", path))
+            wait_until(lambda: edge.requests, "the request arrived")
+            wait_until(lambda: edge.phases() == {Phase.STALLED}, "its answer is stuck")
+            wire.send(further)
+            wait_until(lambda: edge.connections == 0, "the connection was cut")
+
+
+@pytest.mark.parametrize("part", [b"GET /tw", a_request(body=b"xyz")[:-1]])
+def test_a_request_that_was_begun_while_an_answer_was_stuck_has_its_limit_too(part: bytes) -> None:
+    with running_edge(short(stall_seconds=60, idle_seconds=60), ANSWERS) as edge, edge.connect() as wire:
+        wire.send(a_request("GET", "/big"))
+        wait_until(lambda: edge.phases() == {Phase.STALLED}, "its answer is stuck")
+        wire.send(part)
+        told = wire.read_to_end()
+        assert statuses(told[:100]) == [200]
+        assert b"request_timeout" in told[-1000:]
+
+
+def test_a_refusal_behind_an_answer_that_is_read_slowly_cuts_nothing_off() -> None:
+    async def answer_some(request: Request, reply: Reply) -> None:
+        reply.whole(200, b"", b"x" * 200_000)
+
+    limits = short(idle_seconds=60, stall_seconds=5, linger_seconds=0.05)
+    with running_edge(limits, {"/some": answer_some}) as edge, edge.connect(SMALL_WINDOW_BYTES) as wire:
+        wire.send(a_request("GET", "/some") + b"no request\r\n\r\n")
+        wait_until(lambda: edge.phases() == {Phase.CLOSING}, "it lingered for its time")
+        told = wire.read_to_end()
+        assert statuses(told) == [200, 400]

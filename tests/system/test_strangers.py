@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import re
 import socket
@@ -99,9 +100,9 @@ def connect(gateway: str) -> Wire:
         ("/v1/chat/completions", "authorization: Bearer an-unknown-one", 401, b"invalid_key"),
         ("/v1/messages", "x-api-key: an-unknown-one", 401, b"invalid_key"),
         ("/v1/responses/resp_1/cancel", "x: y", 401, b"missing_key"),
-        ("/v1/models", f"authorization: Bearer {KEY}", 404, b"not_found"),
+        ("/v1/models", f"authorization: Bearer {KEY}", 405, b"method_not_allowed"),
         ("/nowhere", f"authorization: Bearer {KEY}", 404, b"not_found"),
-        ("/livez", "x: y", 404, b"not_found"),
+        ("/livez", "x: y", 405, b"method_not_allowed"),
     ],
 )
 def test_the_gateway_says_why_in_the_dialect(
@@ -113,6 +114,43 @@ def test_the_gateway_says_why_in_the_dialect(
     assert statuses(told) == [status]
     assert b'"code":"%b"' % code in told
     assert (b'"type":"error"' in body_of(told)) is path.startswith("/v1/messages")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "line", "status"),
+    [
+        ("GET", "/livez", "x: y", 400),
+        ("POST", "/v1/models", "x: y", 405),
+        ("GET", "/v1/chat/completions", "x: y", 405),
+        ("PUT", "/v1/responses/resp_1", "x: y", 405),
+        ("POST", "/v1/chat/completions", "x: y", 401),
+        ("POST", "/v1/responses/resp_1/cancel", "x: y", 401),
+        ("GET", "/nowhere", "x: y", 404),
+        ("GET", "/livez", "content-encoding: identity", 400),
+    ],
+)
+def test_how_the_network_cuts_a_request_does_not_decide_its_answer(
+    gateway: str, method: str, path: str, line: str, status: int
+) -> None:
+    whole = a_request(method, path, line, body=b"{}")
+    told = []
+    for pieces in ((whole,), (whole[:-2], whole[-2:])):
+        with connect(gateway) as wire:
+            wire.send(pieces[0])
+            if len(pieces) > 1:
+                wire.sock.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):  # Let the head be looked at by itself.
+                    wire.sock.recv(1, socket.MSG_PEEK)
+                wire.sock.settimeout(10)
+                wire.send_what_goes(pieces[1])
+            told += statuses(wire.read_answer())
+    assert told == [status, status]
+
+
+def test_an_address_without_a_body_does_not_mind_an_encoding(gateway: str) -> None:
+    with connect(gateway) as wire:
+        wire.send(a_request("GET", "/livez", "content-encoding: identity"))
+        assert statuses(wire.read_answer()) == [200]
 
 
 def test_whoever_has_a_key_sends_a_body_of_any_pace(gateway: str) -> None:

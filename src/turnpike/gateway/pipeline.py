@@ -2,7 +2,8 @@
 
     identify → plan (authorize) → once (a call with an idempotency key) → dispatch ⇄ upstream → reply → observe
 
-However a call ends, `carry` comes to its last line with an outcome.
+However a call ends, `carry` comes to its last line with an outcome. A call whose caller has no good key
+may end before its body is read (`admit`), and has an outcome too.
 """
 
 from __future__ import annotations

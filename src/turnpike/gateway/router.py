@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from turnpike.dialects.openai_responses import KEPT
 from turnpike.dialects.speech import Speech
-from turnpike.domain.errors import MethodNotAllowed, NotFound, NotReady, TurnpikeError
+from turnpike.domain.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, TurnpikeError
 from turnpike.gateway.cors import origin_lines, preflight_lines
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.models import (
@@ -57,15 +57,18 @@ class Router:
     def admit(self, head: Request) -> None:
         """Let a body come in from those alone who hold a key, and where one is taken.
 
-        Raises as the pipeline will for the whole request: what a stranger sends is not kept until then.
+        Raises as the whole request would be answered: what a stranger sends is not kept until then.
         """
         call = CALLS.get(head.path)
+        kept = kept_request(head.path) if call is None else None
         if call is not None:
+            _check_method(head, ("POST",))
             admit(self._road, call[0], head)
-        elif kept_request(head.path) is not None:
+        elif kept is not None:
+            _check_method(head, kept.methods)
             admit(self._road, KEPT, head)
         else:
-            raise NotFound(f"Nothing at {head.path} takes a body. {_ADDRESSES}")
+            self._check_bodiless(head)
 
     def render_error(self, path: str, headers: dict[bytes, bytes], error: TurnpikeError) -> RenderedError:
         """An error of a request that is no call, in the shape that the caller's SDK parses."""
@@ -79,26 +82,33 @@ class Router:
             reply.whole(204, preflight_lines(self._origins, request.headers), b"")
             return
         path = request.path
-        kept = kept_request(path) if path not in CALLS else None
+        if path in CALLS:
+            raise _not_allowed(request, ("POST",))
+        kept = kept_request(path)
         if kept is not None:
             _check_method(request, kept.methods)
             plan = partial(plan_kept, asked=kept)
             await carry(self._road, KEPT, plan, request, reply)
             return
-        probe = self._probes.get(path)
+        self._check_bodiless(request)
         if path == METRICS_PATH:
-            _check_method(request, ("GET", "HEAD"))
             await self._show_metrics(request, reply)
-        elif probe is not None:
-            _check_method(request, ("GET", "HEAD"))
-            probe(reply)
-        elif path == MODELS_PATH or path.startswith(MODELS_PATH + "/"):
-            _check_method(request, ("GET", "HEAD"))
-            await self._list_models(request, reply)
-        elif path in CALLS:
-            raise _not_allowed(request, ("POST",))
+        elif path in self._probes:
+            self._probes[path](reply)
         else:
+            await self._list_models(request, reply)
+
+    def _check_bodiless(self, request: Request) -> None:
+        """Of an address that takes no call: raises NotFound where there is nothing, MethodNotAllowed, or InvalidRequest
+        where a body is announced, which nobody would look at."""
+        path = request.path
+        listed = path == MODELS_PATH or path.startswith(MODELS_PATH + "/")
+        if not listed and path != METRICS_PATH and path not in self._probes:
             raise NotFound(f"There is nothing at {path}. {_ADDRESSES}")
+        _check_method(request, ("GET", "HEAD"))
+        headers = request.headers
+        if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
+            raise InvalidRequest(f"{path} takes no body: leave it out.")
 
     async def _list_models(self, request: Request, reply: Reply) -> None:
         with self._road.gate as serving:

@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import cast
+from typing import Final, cast
 
 from turnpike.domain.errors import Overloaded, RequestTimeout, TurnpikeError
-from turnpike.gateway.deadlines import NEVER
 from turnpike.gateway.edge.house import House
 from turnpike.gateway.edge.limits import (
     FEED_BYTES,
     TURNED_AWAY_AT_ONCE,
     WRITE_HIGH_BYTES,
     WRITE_LOW_BYTES,
+    Phase,
 )
 from turnpike.gateway.edge.reader import Incoming, Refusal, RequestReader
 from turnpike.gateway.edge.replying import Replying
 from turnpike.gateway.edge.status import CONTINUE
 from turnpike.ports.http import Request
 
+IDLE: Final = Phase.IDLE
+HEAD: Final = Phase.HEAD
+BODY: Final = Phase.BODY
+BUSY: Final = Phase.BUSY
+STALLED: Final = Phase.STALLED
+
 
 class Connection(Replying, asyncio.Protocol):
-    """Speaks HTTP/1.1 with one caller."""
+    """Speaks HTTP/1.1 with one caller.
+
+    What it waits for, and so which limit of time it is under, follows from its state alone (`_phase_now`); after
+    each event `_settle` starts the limit of a phase that has begun.
+    """
 
     __slots__ = (
         "_admitted",
-        "_arrival_limited",
+        "_ending",
         "_in_call",
-        "_leaving",
         "_next",
         "_queue",
         "_reader",
         "_reading_paused",
         "_task",
         "_unread",
+        "phase",
     )
 
     def __init__(self, house: House) -> None:
@@ -43,9 +53,10 @@ class Connection(Replying, asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._queue: deque[Incoming | Refusal] = deque()
         self._next: asyncio.Future[None] | None = None
-        self._arrival_limited = ""
         self._unread = b""
-        self._admitted = self._in_call = self._leaving = self._reading_paused = False
+        self._admitted = self._in_call = self._reading_paused = False
+        self._ending: Phase | None = None
+        self.phase = BUSY
 
     # The transport's side
 
@@ -56,8 +67,8 @@ class Connection(Replying, asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._reader.peer = peer[0] if isinstance(peer, tuple) else ""
         self._house.opened(self)
-        self._wait_for_more()
-        self._task = self._house.spawn(self._serve())
+        self._settle()
+        self._task = self._house.spawn(self._serve, self)
         if self._house.overcrowding > TURNED_AWAY_AT_ONCE:
             self._transport.abort()
         elif self._house.overcrowding > 0:
@@ -86,7 +97,9 @@ class Connection(Replying, asyncio.Protocol):
             self._feed_in_slices(data)
         if reader.in_body or reader.in_head:
             self._admit()
-            self._limit_arrival()
+            if self._in_call or self._queue or self._write_paused:
+                self._pause_reading()
+        self._settle()
 
     def eof_received(self) -> bool:
         """A caller that will send no more is taken to have gone; what is written may still flush."""
@@ -102,36 +115,33 @@ class Connection(Replying, asyncio.Protocol):
     def pause_writing(self) -> None:
         """The caller reads slower than the answer comes."""
         self._write_paused = True
-        self._expire_after(self._house.limits.stall_seconds)
+        self._settle()
 
     def resume_writing(self) -> None:
         """The caller has caught up."""
         self._write_paused = False
-        if self._leaving:
-            return
-        self.deadline = NEVER
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        elif not (self._in_call or self._queue):
-            self._wait_for_more()
+        self._settle()
 
     def expire(self) -> None:
-        """A limit of time has passed: of lingering, a slow reader or sender, or idleness."""
+        """The limit of the phase has passed."""
         if self._transport is None:
             return
-        if self._leaving or self._write_paused:
-            self._transport.abort()
-        elif self._arrival_limited:
+        if self.phase is HEAD or self.phase is BODY:
             self._reader.refuse(RequestTimeout("The request did not arrive whole in time."))
-        elif not self._in_call:
+        elif self.phase is IDLE:
             self._hang_up()
+        elif self.phase is Phase.LINGERING and self._transport.get_write_buffer_size():
+            self._ending = Phase.CLOSING
+            self._settle()
+        else:
+            self._transport.abort()
 
     # The reader's side: Sink
 
     def arrived(self, incoming: Incoming) -> None:
         """A request is whole: wake the task, or line it up behind the one in hand."""
-        self.deadline = NEVER
-        self._arrival_limited = ""
         self._admitted = False
         self._queue.append(incoming)
         if len(self._queue) >= self._house.limits.pipelined_requests:
@@ -142,6 +152,7 @@ class Connection(Replying, asyncio.Protocol):
         """No more requests: say why after the answers to those before it."""
         self._queue.append(refusal)
         self._wake()
+        self._settle()
 
     def expects_to_go_on(self) -> None:
         """Invite the body of a caller that may send one, once no answer to a request before it is to go out first."""
@@ -207,8 +218,9 @@ class Connection(Replying, asyncio.Protocol):
             return False
         if not self._queue:
             self._resume_reading()
-            if not self._queue:
-                self._wait_for_more()
+            if self._reader.waits_to_go_on:
+                self.expects_to_go_on()
+            self._settle()
         return True
 
     def _answer_refusal(self, refusal: Refusal) -> None:
@@ -222,21 +234,21 @@ class Connection(Replying, asyncio.Protocol):
         """Send no more, but read on a little: closing at once would reset what the caller has yet to read."""
         if self._transport is None:
             return
-        self._leaving = True
+        self._ending = Phase.LINGERING
         self._reader.close()
         self._drop_queue()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._resume_reading()
-        self._expire_after(self._house.limits.linger_seconds)
+        self._settle()
 
     def _hang_up(self) -> None:
         """Close once all is sent, which a caller that does not read may not put off for ever."""
         if self._transport is None:
             return
-        if not self._leaving:
-            self._leaving = True
-            self._expire_after(self._house.limits.stall_seconds)
+        if self._ending is None:
+            self._ending = Phase.CLOSING
+            self._settle()
         self._transport.close()
 
     def _drop_queue(self) -> None:
@@ -260,29 +272,24 @@ class Connection(Replying, asyncio.Protocol):
         except TurnpikeError as refusal:
             reader.refuse(refusal)
 
-    def _limit_arrival(self) -> None:
-        """Hold a request that is coming in to its limit, which further bytes do not extend."""
+    def _settle(self) -> None:
+        """Hold the connection to the limit of its phase, from the moment when that began."""
+        phase = self._phase_now()
+        if phase is not self.phase:
+            self.phase = phase
+            house = self._house
+            house.deadlines.limit(self, house.now() + house.phase_seconds[phase])
+
+    def _phase_now(self) -> Phase:
+        if self._ending is not None:
+            return self._ending
+        if self._write_paused:
+            return STALLED
         if self._in_call or self._queue:
-            self._pause_reading()
-            return
-        part = "body" if self._reader.in_body else "head"
-        if self._arrival_limited != part:
-            self._arrival_limited = part
-            limits = self._house.limits
-            self._expire_after(limits.body_seconds if part == "body" else limits.head_seconds)
-
-    def _wait_for_more(self) -> None:
-        """Nothing is in hand: the rest of a request that has begun is awaited, or the next one."""
-        reader = self._reader
-        if reader.in_body or reader.in_head:
-            if reader.waits_to_go_on:
-                self.expects_to_go_on()
-            self._limit_arrival()
-        else:
-            self._expire_after(self._house.limits.idle_seconds)
-
-    def _expire_after(self, seconds: float) -> None:
-        self._house.deadlines.limit(self, self._house.now() + seconds)
+            return BUSY
+        if self._reader.in_body:
+            return BODY
+        return HEAD if self._reader.in_head else IDLE
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():
@@ -293,7 +300,7 @@ class Connection(Replying, asyncio.Protocol):
         if not self._reading_paused and self._transport is not None:
             self._reading_paused = True
             self._transport.pause_reading()
-            self._house.watch(self, self._transport.get_extra_info("socket").fileno())
+            self._house.watch(self, self._transport)
 
     def _resume_reading(self) -> None:
         if self._reading_paused and self._transport is not None:
@@ -319,7 +326,6 @@ class Connection(Replying, asyncio.Protocol):
             self._admit()
 
     def close_if_idle(self) -> None:
-        """For a server that stops: hang up unless a request is in hand."""
-        reader = self._reader
-        if not (self._in_call or self._queue or reader.in_head or reader.in_body or self._leaving):
+        """For a server that stops: hang up unless a request is in hand, or coming in."""
+        if self.phase is IDLE:
             self._hang_up()

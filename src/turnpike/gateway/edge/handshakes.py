@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
+from functools import partial
 from socket import socket
 from typing import cast
 
@@ -44,7 +45,7 @@ class Handshakes:
             return
         if len(self._under_way) >= limits.handshakes:
             self._give_up(next(iter(self._under_way)))
-        self._under_way[caller] = self._house.spawn(self._shake_hands(caller))
+        self._under_way[caller] = self._house.spawn(partial(self._shake_hands, caller))
 
     def give_up_all(self) -> None:
         """Wait for none of them any longer."""

@@ -8,10 +8,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from turnpike.gateway.deadlines import Deadlines, Limited
-from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.limits import EdgeLimits, Phase
 from turnpike.gateway.edge.reader import Refusal
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply, Request
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+"""What a task does once it begins; one that is cancelled before that has made nothing."""
 
 RenderedError = tuple[int, bytes, bytes]
 """Status, header lines and body."""
@@ -38,10 +41,12 @@ class Guest(Limited):
 class House(Protocol):
     """Limits, time and the application, shared by all connections of one server.
 
-    buffered_bytes: bodies in hand, over all connections. date: the value of the date header.
+    phase_seconds: how long each phase of a connection may take. buffered_bytes: bodies in hand, over all
+    connections. date: the value of the date header.
     """
 
     limits: EdgeLimits
+    phase_seconds: dict[Phase, float]
     clock: Clock
     deadlines: Deadlines
     buffered_bytes: int
@@ -60,11 +65,11 @@ class House(Protocol):
     def closed(self, connection: Guest) -> None:
         """A connection is gone."""
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a connection's task."""
+    def spawn(self, work: Work, connection: Guest | None = None) -> asyncio.Task[None]:
+        """Run a connection's task; a fault of ours in it is logged, and ends that connection alone."""
 
-    def watch(self, connection: Guest, descriptor: int) -> None:
-        """Look now and then whether the caller has left: nothing is read from this socket for now."""
+    def watch(self, connection: Guest, transport: asyncio.BaseTransport) -> None:
+        """Look now and then whether the caller has left: nothing is read from this transport for now."""
 
     def watch_no_more(self, connection: Guest) -> None:
         """The connection is read from again, or is gone."""

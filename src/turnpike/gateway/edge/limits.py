@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 import msgspec
+
+from turnpike.gateway.deadlines import NEVER
 
 WRITE_HIGH_BYTES: Final = 262_144
 WRITE_LOW_BYTES: Final = 65_536
@@ -15,6 +18,18 @@ FEED_BYTES: Final = 16_384
 
 TURNED_AWAY_AT_ONCE: Final = 256
 """Connections over the limit that are told so; beyond these they are cut."""
+
+
+class Phase(Enum):
+    """What a connection waits for, each with a limit of time of its own but for an answer, which others bound."""
+
+    IDLE = "a request"
+    HEAD = "the rest of a head"
+    BODY = "the rest of a body"
+    BUSY = "an answer"
+    STALLED = "a caller that does not read"
+    LINGERING = "the end of a caller that was refused"
+    CLOSING = "the last bytes to leave"
 
 
 class EdgeLimits(msgspec.Struct, frozen=True):
@@ -50,3 +65,15 @@ class EdgeLimits(msgspec.Struct, frozen=True):
     pipelined_requests: int = 16
     calls_in_flight: int = 10_000
     linger_seconds: float = 2.0
+
+    def phase_seconds(self) -> dict[Phase, float]:
+        """How long each phase of a connection may take."""
+        return {
+            Phase.IDLE: self.idle_seconds,
+            Phase.HEAD: self.head_seconds,
+            Phase.BODY: self.body_seconds,
+            Phase.BUSY: NEVER,
+            Phase.STALLED: self.stall_seconds,
+            Phase.LINGERING: self.linger_seconds,
+            Phase.CLOSING: self.stall_seconds,
+        }

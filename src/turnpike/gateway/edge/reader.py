@@ -63,6 +63,28 @@ class Sink(Protocol):
         """`count` bytes that were held are dropped unused."""
 
 
+class _Nobody:
+    """The sink of a reader that was closed."""
+
+    def arrived(self, incoming: Incoming) -> None:
+        return
+
+    def refused(self, refusal: Refusal) -> None:
+        return
+
+    def expects_to_go_on(self) -> None:
+        return
+
+    def hold(self, count: int) -> bool:
+        return False
+
+    def release(self, count: int) -> None:
+        return
+
+
+_NOBODY: Final = _Nobody()
+
+
 class RequestReader:
     """Reads the requests of one connection, in order; after a refusal it reads no more."""
 
@@ -70,6 +92,7 @@ class RequestReader:
         "_after_cr",
         "_body",
         "_clock",
+        "_expects",
         "_fault",
         "_head_bytes",
         "_headers",
@@ -94,7 +117,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self.peer = ""
         self.closed = False
-        self.in_head = self.in_body = False
+        self.in_head = self.in_body = self._expects = False
         self._fault: TurnpikeError | None = None
         self._target = b""
         self._method = self._version = ""
@@ -114,6 +137,8 @@ class RequestReader:
         headers, body_bytes = self._headers, len(self._body)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as fault:
+            raise _cause(fault) from None  # A fault of ours is not the caller's.
         except httptools.HttpParserUpgrade:
             self.refuse(InvalidRequest("The gateway does not upgrade connections."))
         except httptools.HttpParserError as fault:
@@ -131,11 +156,13 @@ class RequestReader:
         self._sink.refused(Refusal(error, self._target, self._headers))
 
     def close(self) -> None:
-        """Read no more: let go of what has come of a body, and of the parser, which holds this reader."""
+        """Read no more: let go of what has come, of the parser, which holds this reader, and of the sink, which may."""
         self.closed = True
         self.in_head = self.in_body = False
         self._drop_body()
+        self._headers = {}
         self._parser = _NO_PARSER
+        self._sink = _NOBODY
 
     def _drop_body(self) -> None:
         self._sink.release(len(self._body))
@@ -150,7 +177,7 @@ class RequestReader:
     @property
     def waits_to_go_on(self) -> bool:
         """Whether a caller has announced a body and may wait for `100 Continue` before it sends it."""
-        return self.in_body and not self._body and b"expect" in self._headers
+        return self._expects and self.in_body and not self._body
 
     def _is_blank(self, data: bytes) -> bool:
         """Whether `data` begins with empty lines, as may stand before a request (RFC 9112, 2.2)."""
@@ -217,7 +244,9 @@ class RequestReader:
             fault = self._fault or check_head(self._method, self._version, headers, limits)
         if fault is not None:
             self.refuse(fault)
-        elif b"expect" in headers and self._parser.get_http_version() == "1.1":
+            return
+        self._expects = b"expect" in headers and self._version == "1.1"
+        if self._expects:
             self._sink.expects_to_go_on()
 
     def on_body(self, data: bytes) -> None:
@@ -259,3 +288,8 @@ class RequestReader:
         self._body = b""
         keep_alive = self._parser.should_keep_alive()
         self._sink.arrived(Incoming(request, keep_alive, self._version == "1.1"))
+
+
+def _cause(fault: httptools.HttpParserCallbackError) -> BaseException:
+    """What a callback raised, which the parser keeps as the context of its own error."""
+    return fault.__context__ or fault

@@ -106,11 +106,14 @@ class Replying(Guest):
     def abort(self) -> None:
         """Reset the connection."""
         self.ended = True
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None:  # TLS lets go of it before the connection is told that it is lost.
             # Without this the close would be an orderly one, which to HTTP/1.0 says that the answer is whole.
             with suppress(OSError):
-                self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
-            self._transport.abort()
+                sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
+        self._transport.abort()
 
     def _stays_open(self) -> bool:
         return (

@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import select
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import partial
-from typing import Any
 
 import msgspec
 import structlog
@@ -20,7 +19,7 @@ from turnpike.gateway.cancellation import is_out_of_time, why_cancelled
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.connection import Connection
 from turnpike.gateway.edge.handshakes import Handshakes
-from turnpike.gateway.edge.house import Guest, RenderedError
+from turnpike.gateway.edge.house import Guest, RenderedError, Work
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.reader import Refusal
 from turnpike.gateway.edge.unpack import unpack
@@ -59,6 +58,7 @@ class Server:
         self._render_error = site.render_error
         self.admit = site.admit
         self.limits = limits
+        self.phase_seconds = limits.phase_seconds()
         self.clock = clock
         self.deadlines = deadlines
         self.buffered_bytes = 0
@@ -151,8 +151,12 @@ class Server:
             self._emptied.set()
         self.deadlines.forget(connection)
 
-    def watch(self, connection: Guest, descriptor: int) -> None:
-        """Look now and then whether the caller has left: nothing is read from this socket for now."""
+    def watch(self, connection: Guest, transport: asyncio.BaseTransport) -> None:
+        """Look now and then whether the caller has left: nothing is read from this transport for now."""
+        sock = transport.get_extra_info("socket")
+        if sock is None:  # TLS has let go of it: the connection is about to be told that it is lost.
+            return
+        descriptor = sock.fileno()
         self._watched[descriptor] = connection
         self._descriptors[connection] = descriptor
         self._watch.register(descriptor, select.POLLRDHUP)
@@ -165,11 +169,11 @@ class Server:
             del self._watched[descriptor]
             self._watch.unregister(descriptor)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a connection's task."""
+    def spawn(self, work: Work, connection: Guest | None = None) -> asyncio.Task[None]:
+        """Run a connection's task; a fault of ours in it is logged, and ends that connection alone."""
         if self._group is None:
             raise RuntimeError("listen() comes first")
-        task = self._group.create_task(work)
+        task = self._group.create_task(_guarded(work, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -208,7 +212,8 @@ class Server:
             reply.whole(*self._render_error(request.path, request.headers, error))
 
     async def _answer_packed(self, packed: Request, reply: Reply) -> None:
-        self.admit(packed)
+        if packed.body:
+            self.admit(packed)
         request = await self._unpacked(packed)
         unpacked_bytes = len(request.body)
         self.buffered_bytes += unpacked_bytes
@@ -239,8 +244,18 @@ class Server:
 
     def _look(self) -> None:
         """Every second or so: what time it is, and who has left."""
+        self._look_timer = self._loop.call_later(LOOK_SECONDS, self._look)
         self.date = formatdate(self.clock.now_ns() / 1e9, usegmt=True).encode()
         for descriptor, flags in self._watch.poll(0):
             if flags & GONE:
                 self._watched[descriptor].left()
-        self._look_timer = self._loop.call_later(LOOK_SECONDS, self._look)
+
+
+async def _guarded(work: Work, connection: Guest | None) -> None:
+    """A task whose fault must not end the other calls of the worker, as it would in a group."""
+    try:
+        await work()
+    except Exception:
+        structlog.get_logger().exception("edge.connection_fault")
+        if connection is not None:
+            connection.abort()

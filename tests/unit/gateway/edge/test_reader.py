@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import tracemalloc
+import weakref
 
 import pytest
 
 from tests.unit.gateway.edge.reading import Reading
 from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.reader import Incoming
 
 POST = b"POST /v1/messages?a=1 HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -161,3 +164,28 @@ def test_an_expectation_of_http_1_0_is_ignored() -> None:
     assert reading.invited == 0
     reading.feed(b"a")
     assert len(reading.requests) == 1
+
+
+def test_a_fault_of_whoever_takes_the_requests_is_not_the_callers() -> None:
+    class Faulty(Reading):
+        def arrived(self, incoming: Incoming) -> None:
+            raise AttributeError("a fault of ours")
+
+    reading = Faulty()
+    with pytest.raises(AttributeError, match="a fault of ours"):
+        reading.feed(GET + b"\r\n")
+    assert reading.code is None
+
+
+def test_a_reader_that_is_closed_holds_nobody() -> None:
+    """Else each connection that ends would be left to the collector of cycles."""
+    reading = Reading(POST + b"Content-Length: 3\r\n\r\na")
+    kept, whom = reading.reader, weakref.ref(reading)
+    kept.close()
+    gc.disable()
+    try:
+        del reading
+        assert whom() is None
+    finally:
+        gc.enable()
+    assert kept.closed
