@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import select
 import sys
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol, cast
 
 import httptools
@@ -62,6 +64,8 @@ class UpstreamConnection(Limited, asyncio.Protocol):
 
     __slots__ = (
         "_complete",
+        "_copy",
+        "_descriptor",
         "_error",
         "_head_bytes",
         "_headers_complete",
@@ -89,6 +93,8 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._poll: select.poll | None = None
+        self._descriptor: int | None = None
+        self._copy: int | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._pending: list[bytes] = []
         self._pending_bytes = self._head_bytes = self._sent_bytes = 0
@@ -234,9 +240,17 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         """Ready to send."""
         self._transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
-        if sock is not None:
+        if sock is None:
+            return
+        self._descriptor = sock.fileno()
+        if transport.get_extra_info("ssl_object") is not None:
+            # By the time that `connection_lost` is called, TLS has closed the socket; the copy still stands for it.
+            with suppress(OSError):  # No descriptor is free: what is lost then counts as read.
+                self._copy = os.dup(self._descriptor)
+            self._descriptor = self._copy
+        if self._descriptor is not None:
             self._poll = select.poll()
-            self._poll.register(sock.fileno(), select.POLLRDHUP)
+            self._poll.register(self._descriptor, select.POLLRDHUP)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what comes while nothing was asked makes the connection useless."""
@@ -281,8 +295,10 @@ class UpstreamConnection(Limited, asyncio.Protocol):
                 self._fail(Unreached("The provider had closed the connection."))
             else:
                 self._fail(UpstreamFailed("The provider closed the connection without an answer."))
-        self._transport = None
-        self._poll = None
+        self._transport = self._poll = self._descriptor = None
+        if self._copy is not None:
+            os.close(self._copy)
+            self._copy = None
         self._parser = _NO_PARSER
         self._wake()
         self._pool.lost(self)
@@ -310,12 +326,13 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         """Whether nothing of the request has reached the other side's system.
 
         Not one of its bytes was acknowledged, and the end that the other side sent would have
-        acknowledged them: it closed before they came.
+        acknowledged them: it closed before they came. TLS adds its records' frames to them: where as
+        many bytes as the request has are left, what came may be frames' worth of its beginning, but
+        never its end, without which no request is carried out.
         """
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
-        if sock is None:
+        if self._descriptor is None:
             return False
-        queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        queued = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(queued, sys.byteorder) >= self._sent_bytes
 
     def _fail(self, error: TurnpikeError | Unreached) -> None:
