@@ -116,6 +116,13 @@ def test_an_answer_without_content_has_no_length() -> None:
         assert rest.startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_request_of_no_length_has_no_body() -> None:
+    """So curl sends a POST that it was given nothing for (RFC 9112, 6.3)."""
+    with running_edge() as edge, edge.connect() as wire:
+        wire.send(b"POST /a HTTP/1.1\r\nhost: test\r\n\r\n" + a_request("GET", "/b"))
+        assert wire.read_until(b"/b 0").count(b"/a 0") == 1
+
+
 def test_an_expecting_caller_is_told_to_go_on_before_it_sends_its_body() -> None:
     with running_edge() as edge, edge.connect() as wire:
         request = a_request("POST", "/a", "expect: 100-continue", body=b"abc")

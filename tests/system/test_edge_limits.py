@@ -73,7 +73,6 @@ REFUSED: dict[str, tuple[EdgeLimits, bytes, int, str]] = {
         503,
         "overloaded",
     ),
-    "no length": (small(), POST + b"\r\n", 411, "length_required"),
     "an encoding": (
         small(),
         POST + b"content-encoding: br\r\ncontent-length: 1\r\n\r\na",

@@ -47,7 +47,6 @@ def test_a_refusal_of_the_edge_carries_a_call_id_and_the_dialect(
         (a_request("POST", path, body=b"x" * 1001), 413, b"payload_too_large"),
         (a_request("POST", path, "content-encoding: br", body=b"x"), 415, b"unsupported_media_type"),
         (a_request("POST", path, "expect: tea", body=b"x"), 417, b"expectation_failed"),
-        (f"POST {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode(), 411, b"length_required"),
         (f"POST {path} HTTP/1.1\r\nhost: a\r\n".encode(), 408, b"request_timeout"),
     ):
         with connect(gateway) as wire:

@@ -16,6 +16,7 @@ from turnpike.domain.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
+from turnpike.gateway.uplink import Uplink
 from turnpike.gateway.upstream.packed import unpacked
 from turnpike.gateway.upstream.retry_after import bounded_retry_after
 from turnpike.ports.upstream import Answer
@@ -53,7 +54,7 @@ async def read_whole(answer: Answer) -> bytes:
     return body
 
 
-async def raise_refusal(answer: Answer, provider: str) -> NoReturn:
+async def raise_refusal(answer: Answer, uplink: Uplink) -> NoReturn:
     """What a status says that is not a good one.
 
     Raises ProviderError where the provider's refusal may be shown, with its own status and body;
@@ -61,20 +62,26 @@ async def raise_refusal(answer: Answer, provider: str) -> NoReturn:
     UpstreamInvalid, UpstreamFailed, UpstreamRateLimited, UpstreamTimeout or InvalidRequest.
     """
     status = answer.status
-    _check_refusal(status, provider)
+    _check_refusal(status, uplink)
     body = await answer.whole(ERROR_MAX_BYTES)
     if b"content-encoding" in answer.headers:
         body = unpacked(body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES)
     if _is_json_object(body):
         raise ProviderError(status, body)
-    raise _foreign(answer, f"The provider {provider} answered {status}: {_excerpt(body)}")
+    raise _foreign(answer, f"The provider {uplink.provider} answered {status}: {_excerpt(body)}")
 
 
-def _check_refusal(status: int, provider: str) -> None:
+def _check_refusal(status: int, uplink: Uplink) -> None:
     """Raises what a status says by itself, whatever comes with it."""
+    provider = uplink.provider
     if status in UNAUTHORIZED_STATUSES:
+        refused = (
+            "refused the gateway's credential"
+            if uplink.has_credential
+            else "wants a credential, and none is configured"
+        )
         raise UpstreamUnauthorized(
-            f"The provider {provider} refused the gateway's credential (status {status}). "
+            f"The provider {provider} {refused} (status {status}). "
             f"Whoever runs the gateway must look at it: `turnpike doctor`."
         )
     if status == PROXY_UNAUTHORIZED_STATUS:

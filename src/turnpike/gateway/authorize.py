@@ -122,4 +122,4 @@ def _not_allowed(access: Access, model: str, catalogue: Catalogue) -> ModelNotAl
 def _hint(access: Access, model: str, catalogue: Catalogue) -> str:
     names = [known.name for known in catalogue.models if may_use(access, known.name)]
     close = difflib.get_close_matches(model, names[:HINTS_MAX], n=1)
-    return f" Did you mean {close[0]!r}?" if close else " GET /v1/models lists those it may use."
+    return f" Did you mean {close[0]!r}?" if close else " GET /v1/models lists those that this key may use."

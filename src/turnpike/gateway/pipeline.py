@@ -125,7 +125,7 @@ async def _bring(
     """Bring the provider's answer to the caller, whole or as the stream that was asked for."""
     answer, speech = dispatched.answer, call.speech
     if not 200 <= answer.status < 300:
-        await raise_refusal(answer, dispatched.way.uplink.provider)
+        await raise_refusal(answer, dispatched.way.uplink)
     if outgoing.stream and speech.open_stream is not None:
         relay = Relay(dispatched, speech.open_stream(), call, road.clock)
         await _bring_stream(road, relay, outgoing, call, reply)

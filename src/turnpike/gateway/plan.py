@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from turnpike.dialects.speech import CallBody
-from turnpike.domain.errors import NotFound, UnsupportedMediaType
+from turnpike.domain.errors import LengthRequired, NotFound, UnsupportedMediaType
 from turnpike.domain.principal import Principal
 from turnpike.domain.surface import OPENAI_RESPONSES
 from turnpike.gateway.authorize import act_for, authorize, authorize_kept, check_surface
@@ -40,6 +40,8 @@ async def plan_call(
 ) -> Planned:
     """A call whose body names a model. Raises whatever speaks against it."""
     request = call.request
+    if not request.body:
+        _check_length(request.headers)
     _check_content_type(request.headers.get(b"content-type", JSON))
     principal = call.principal = _principal_of(request, holder)
     body = call.speech.read_call(request.body)
@@ -89,6 +91,14 @@ async def plan_kept(
 def _principal_of(request: Request, holder: Holder) -> Principal:
     user = request.headers.get(USER)
     return act_for(holder, user.decode("utf-8", "replace") if user else None)
+
+
+def _check_length(headers: dict[bytes, bytes]) -> None:
+    """A request of neither length nor chunks has no body (RFC 9112, 6.3), and such a call asks for nothing."""
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        raise LengthRequired(
+            "A call needs a body, and this request announced none: send content-length or chunks."
+        )
 
 
 def _check_content_type(content_type: bytes) -> None:

@@ -157,6 +157,7 @@ class Provisioner:
             dropped_names=NOT_UPSTREAM.union(name.encode() for name in names),
             limits=provider.limits,
             retries=provider.retries,
+            has_credential=bool(credentials),
             models_head=_models_head(f"{prefix}{origin.path}", kind, heads[0]),
         )
 

@@ -15,7 +15,7 @@ class Uplink(msgspec.Struct, frozen=True):
     """What a call to a provider needs, rendered once.
 
     paths: the request target for each surface. models_head: the request for its list of models. fixed_heads: host, credential and
-    the provider's own headers, one for each credential. dropped_names: the caller's headers that do not travel to it.
+    the provider's own headers, one for each credential. dropped_names: the caller's headers that do not travel to it. has_credential: whether one is configured.
     """
 
     provider: str
@@ -27,3 +27,4 @@ class Uplink(msgspec.Struct, frozen=True):
     limits: TimeLimits
     retries: int
     models_head: bytes
+    has_credential: bool = True

@@ -15,7 +15,6 @@ from turnpike.domain.errors import (
     ExpectationFailed,
     HeadersTooLarge,
     InvalidRequest,
-    LengthRequired,
     PayloadTooLarge,
     TurnpikeError,
     UnsupportedMediaType,
@@ -48,7 +47,6 @@ KNOWN_TARGET_BYTES: Final = 256
 
 ZERO: Final = ord("0")
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-BODY_METHODS: Final = frozenset(("POST", "PUT", "PATCH"))
 ENCODINGS: Final = frozenset((b"gzip", b"x-gzip", b"zstd"))
 
 
@@ -95,11 +93,11 @@ def check_head(
         return InvalidRequest("The gateway does not upgrade connections; leave the header out.")
     if version == "1.1" and b"host" not in headers:
         return InvalidRequest("An HTTP/1.1 request needs a host header.")
-    return _check_body_framing(method, version, headers, limits)
+    return _check_body_framing(version, headers, limits)
 
 
 def _check_body_framing(
-    method: str, version: str, headers: dict[bytes, bytes], limits: EdgeLimits
+    version: str, headers: dict[bytes, bytes], limits: EdgeLimits
 ) -> TurnpikeError | None:
     coding = headers.get(b"transfer-encoding")
     if coding is not None:
@@ -109,8 +107,6 @@ def _check_body_framing(
         fault = _check_length(headers[b"content-length"], limits)
         if fault is not None:
             return fault
-    elif method in BODY_METHODS:
-        return LengthRequired("A request with a body needs content-length or chunked encoding.")
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding != b"identity" and encoding not in ENCODINGS:
         return UnsupportedMediaType("A body may be packed with gzip or zstd, or not at all.")
