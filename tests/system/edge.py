@@ -36,7 +36,9 @@ Answer = Callable[[Request, Reply], Awaitable[None]]
 class Edge:
     """A running edge; `requests` are those that reached the application, in order."""
 
-    def __init__(self, limits: EdgeLimits, answers: Mapping[str, Answer], tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, limits: EdgeLimits, answers: Mapping[str, Answer], tls: Callable[[], ssl.SSLContext] | None
+    ) -> None:
         self.limits = limits
         self.requests: list[Request] = []
         self.cancelled = 0
@@ -178,7 +180,7 @@ class Wire:
 def running_edge(
     limits: EdgeLimits | None = None,
     answers: Mapping[str, Answer] | None = None,
-    tls: ssl.SSLContext | None = None,
+    tls: Callable[[], ssl.SSLContext] | None = None,
 ) -> Iterator[Edge]:
     """An edge for the time of a `with`; at its end nothing may be left of any connection."""
     edge = Edge(limits or EdgeLimits(linger_seconds=0.2), answers or {}, tls)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -168,9 +168,11 @@ def test_a_renewed_certificate_is_served_soon_and_open_connections_stay(tmp_path
     thread.start()
     try:
         with running_edge(tls=certificates.tls) as edge, connect(edge, "one.test", files[0]) as before:
+            begun_before, trusted_before = certificates.tls(), files[0].read_bytes()
             files[0].write_bytes(b"half a file")
             write_certificate(tmp_path, "two.test")
             wait_until(lambda: serves(edge, "two.test", files[0]), "the new certificate is served")
+            assert shakes_hands(begun_before, "one.test", trusted_before), "with what it began with"
             before.send(a_request())
             assert before.read_answer().endswith(b" 0")
     finally:
@@ -188,3 +190,19 @@ def serves(edge: Edge, name: str, trusted: Path) -> bool:
             return wire.read_answer().endswith(b" 0")
     except ssl.SSLError:
         return False
+
+
+def shakes_hands(serving: ssl.SSLContext, name: str, trusted: bytes) -> bool:
+    """Whether a handshake with this context, in memory, ends with a certificate for `name`."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context(cadata=trusted.decode())
+    ends = {
+        client.wrap_bio(back, there, server_hostname=name),
+        serving.wrap_bio(there, back, server_side=True),
+    }
+    for _ in range(10):
+        for end in tuple(ends):
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+                ends.remove(end)
+    return not ends

@@ -8,9 +8,9 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -130,32 +130,35 @@ class Worker:
     async def run(self, stop: asyncio.Event, listening: Callable[[int], None]) -> None:
         """Serve until `stop` is set, then drain."""
         settings = self._settings
-        certificates = Certificates(settings.certificate_file, settings.key_file)
+        certificates = _certificates(settings)
         self._deadlines.start()
         _tune_collector()
         link = self._link()
         await link.start(START_SECONDS)
         async with asyncio.TaskGroup() as group:
-            port = await self._server.listen(group, settings.host, settings.port, certificates.tls)
+            tls = None if certificates is None else certificates.tls
+            port = await self._server.listen(group, settings.host, settings.port, tls)
             self._log.info("worker.listening", slot=settings.slot, host=settings.host, port=port)
             listening(port)
-            following = group.create_task(link.keep())
-            reloading = group.create_task(certificates.keep_fresh())
-            showing = group.create_task(self._show_gauges())
-            listing = group.create_task(self._listings.keep())
-            tidying = group.create_task(self._keys.keep_tidy())
+            upkeep = [group.create_task(work) for work in self._upkeep(link, certificates)]
             await stop.wait()
             await self._drain()
-            following.cancel()
-            reloading.cancel()
-            showing.cancel()
-            listing.cancel()
-            tidying.cancel()
+            for task in upkeep:
+                task.cancel()
             await self._server.close()
         self._deadlines.stop()
         self._metrics.close()
         self._kept.close()
         self._log.info("worker.stopped", slot=settings.slot)
+
+    def _upkeep(self, link: Link, certificates: Certificates | None) -> Iterator[Coroutine[Any, Any, None]]:
+        """What goes on beside the calls for as long as they are taken."""
+        yield link.keep()
+        yield self._show_gauges()
+        yield self._listings.keep()
+        yield self._keys.keep_tidy()
+        if certificates is not None:
+            yield certificates.keep_fresh()
 
     async def _drain(self) -> None:
         """No new call; those in flight may finish within the bound."""
@@ -187,6 +190,11 @@ class Worker:
         who = (f"{socket.gethostname()}/{settings.slot}", os.getpid())
         last_good = LastGood(settings.home / "snapshot", settings.slot)
         return Link(channel, head, self._swap, last_good, who)
+
+
+def _certificates(settings: WorkerSettings) -> Certificates | None:
+    file = settings.certificate_file
+    return None if file is None else Certificates(file, settings.key_file)
 
 
 def _tune_collector() -> None:

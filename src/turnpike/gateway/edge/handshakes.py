@@ -20,9 +20,14 @@ from turnpike.gateway.edge.limits import TURNED_AWAY_AT_ONCE
 
 
 class Handshakes:
-    """Those of one server; `len` is how many are under way. `make` gives what speaks when one is done."""
+    """Those of one server; `len` is how many are under way.
 
-    def __init__(self, house: House, tls: ssl.SSLContext, make: Callable[[], asyncio.Protocol]) -> None:
+    `tls` gives the context for a handshake that begins, `make` what speaks when one is done.
+    """
+
+    def __init__(
+        self, house: House, tls: Callable[[], ssl.SSLContext], make: Callable[[], asyncio.Protocol]
+    ) -> None:
         self._house = house
         self._tls = tls
         self._make = make
@@ -69,7 +74,7 @@ class Handshakes:
                 await self._loop.connect_accepted_socket(
                     done,
                     caller,
-                    ssl=self._tls,
+                    ssl=self._tls(),
                     ssl_handshake_timeout=limits.head_seconds,
                     ssl_shutdown_timeout=limits.linger_seconds,
                 )

@@ -84,10 +84,11 @@ class Server:
         group: asyncio.TaskGroup,
         host: str,
         port: int,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> int:
         """Take connections from now on, each with a task of `group`; returns the port.
 
+        `tls` is asked for its context at each handshake.
         Several workers may listen on the same port (SO_REUSEPORT). Raises OSError where it is
         taken by somebody else.
         """
