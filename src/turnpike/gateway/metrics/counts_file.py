@@ -7,6 +7,7 @@ import mmap
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from turnpike.gateway.metrics.held import hold
@@ -56,6 +57,8 @@ class CountsFile:
     def __init__(self, folder: Path, slot: int) -> None:
         self.worker, self._descriptor, self._data = _open_first_free(folder, slot)
         self._path = folder / f"{PREFIX}{self.worker}{SUFFIX}"
+        self._writing = Lock()
+        self._is_closed = False
         self.cells: memoryview[int] = memoryview(self._data).cast("q")
         self._first_cells: dict[tuple[int, Labels], int] = {}
         self._values: dict[tuple[int, int], set[str]] = {}
@@ -84,13 +87,28 @@ class CountsFile:
 
     def flush_gauges(self) -> None:
         """Put the gauges in the file. Raises OSError; not to be called while they are written."""
-        self._put(GAUGES_AT, SERIES_AT)
+        with self._writing:
+            self._put(GAUGES_AT, SERIES_AT)
 
     def flush(self) -> None:
-        """Put what was counted in the file, from any thread. Raises OSError; the next one makes up for it.
+        """Put what was counted in the file, from any thread. Raises OSError; the next one makes up for it."""
+        with self._writing:
+            self._put_counts()
 
-        The series go first, so that nobody is told of one that is not there.
-        """
+    def close(self) -> None:
+        """Let go of the file, once nobody writes to it; nothing can be counted afterwards, and `flush` does nothing."""
+        with self._writing:
+            with suppress(OSError):  # A disk that refuses keeps what was flushed before.
+                self._put_counts()
+            self._is_closed = True
+            self.cells.release()
+            self._data.close()
+            os.close(self._descriptor)
+
+    def _put_counts(self) -> None:
+        """The series go first, so that nobody is told of one that is not there."""
+        if self._is_closed:
+            return
         if not _is_at(self._path, self._descriptor):
             reason = (
                 "removed while a worker counts in it; what it counts is shown again when it has started anew"
@@ -98,17 +116,12 @@ class CountsFile:
             raise FileNotFoundError(errno.ENOENT, reason, str(self._path))
         used = self.cells[USED_CELL]
         self._put(SERIES_AT, used)
-        self._put(0, HEADER.size)
-
-    def close(self) -> None:
-        """Let go of the file; nothing can be counted afterwards."""
-        with suppress(OSError):  # A disk that refuses keeps what was flushed before.
-            self.flush()
-        self.cells.release()
-        self._data.close()
-        os.close(self._descriptor)
+        # Not the header as it is by now: it may tell of series that came meanwhile.
+        os.pwrite(self._descriptor, HEADER.pack(MARK, LAYOUT_DIGEST, used), 0)
 
     def _put(self, start: int, end: int) -> None:
+        if self._is_closed:
+            return
         with memoryview(self._data) as data:
             os.pwrite(self._descriptor, data[start:end], start)
 

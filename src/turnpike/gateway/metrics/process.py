@@ -24,7 +24,7 @@ class ProcessGauges:
         self._started = Reading(START_TIME.name, self._labels, _start_seconds())
 
     def read(self) -> tuple[Reading, ...]:
-        """The gauges now."""
+        """The gauges now. Raises OSError, as where no descriptor is free."""
         pages = int((PROC / "self/statm").read_text().split()[_RESIDENT_FIELD])
         return (
             Reading(RESIDENT_MEMORY.name, self._labels, pages * self._page_bytes),

@@ -61,7 +61,7 @@ class SharedMetrics:
         self._read_gauges = read_gauges
         self._process = ProcessGauges(self._file.worker)
         self._label_of_model: Callable[[str], str] = str
-        self._is_told = False
+        self._is_told = self._is_unread_told = False
         self._cells = self._file.cells
         self._added = self._file.first_cell(ADDED, ())
         self._calls: dict[_CallKey, int] = {}
@@ -86,8 +86,19 @@ class SharedMetrics:
             self._observe_road(outcome, outcome.attempts)
 
     def refresh(self) -> None:
-        """Have this worker's gauges shown by whichever worker is asked; `flush` must follow."""
-        self._file.write_gauges((*self._read_gauges(), *self._process.read()))
+        """Have this worker's gauges shown by whichever worker is asked; `flush` must follow.
+
+        What the kernel does not tell, as where no descriptor is free to ask it by, is left out and logged.
+        """
+        process: tuple[Reading, ...] = ()
+        try:
+            process = self._process.read()
+            self._is_unread_told = False
+        except OSError as fault:
+            if not self._is_unread_told:
+                structlog.get_logger().error("metrics.not_read", reason=str(fault))
+            self._is_unread_told = True
+        self._file.write_gauges((*self._read_gauges(), *process))
 
     def flush(self) -> None:
         """Put counts and gauges where all workers see them; every second or so, from any thread but one at a time.
