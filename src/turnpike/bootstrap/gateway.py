@@ -8,6 +8,7 @@ from typing import Final
 
 import uvloop
 
+from turnpike.adapters.system.boot import SystemBoot
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.bootstrap.configuration import Configuration, edge_limits
@@ -33,7 +34,7 @@ def run_gateway(found: Configuration, slot: int, supervised: bool) -> int:
 def _serve(settings: Settings, slot: int, announcer: Announcer) -> int:
     prepare_home(settings.home)
     raise_open_files()
-    outside = Outside(PROVIDERS, opened_seal(settings), SystemClock(), SystemRandomness())
+    outside = Outside(PROVIDERS, opened_seal(settings), SystemClock(), SystemBoot(), SystemRandomness())
     worker = worker_settings(settings, slot)
 
     def listening(port: int) -> None:

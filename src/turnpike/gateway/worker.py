@@ -43,8 +43,9 @@ from turnpike.gateway.upstream.origin import read_origin
 from turnpike.gateway.upstream.pool import Pool
 from turnpike.gateway.upstream.resolver import Resolver
 from turnpike.gateway.upstream.trust import tls_context
+from turnpike.ports.boot import Boot
 from turnpike.ports.clock import Clock
-from turnpike.ports.link import LINK_PATH
+from turnpike.ports.link import LINK_PATH, Process
 from turnpike.ports.randomness import Randomness
 from turnpike.ports.sealing import Seal, node_token
 
@@ -52,6 +53,9 @@ COLLECTOR_THRESHOLD: Final = 20_000
 """Live containers beyond the last count before cycles are looked for; Python's own is 700."""
 
 GAUGES_SECONDS: Final = 1.0
+INSTANCE_BYTES: Final = 8
+"""What tells this worker from another one of the same host and slot."""
+
 START_SECONDS: Final = 1.0
 """How long a starting worker waits for control before it takes up the last good snapshot."""
 
@@ -81,6 +85,7 @@ class Outside(msgspec.Struct, frozen=True):
     kinds: Mapping[str, ProviderKind]
     seal: Seal
     clock: Clock
+    boot: Boot
     randomness: Randomness
 
 
@@ -108,7 +113,7 @@ class Worker:
         self._metrics = SharedMetrics(settings.home / "run", settings.slot, self._gauges)
         provisioner = Provisioner(outside.kinds, outside.seal, self._deadlines)
         self._swap = Swap(self._gate, provisioner, self._metrics)
-        steady = SteadyClock(outside.clock)
+        steady = SteadyClock(settings.home / "run", outside.clock, outside.boot)
         keys = Folder(settings.home / "idempotency", outside.seal, steady)
         self._keys = IdempotencyKeys(keys, outside.seal, Memory())
         self._kept = KeptResponses(settings.home / "responses", settings.slot, steady)
@@ -187,9 +192,10 @@ class Worker:
             f"POST {origin.path}{LINK_PATH} HTTP/1.1\r\nhost: {origin.authority}\r\n"
             f"authorization: Bearer {node_token(seal)}\r\ncontent-type: application/json\r\n"
         ).encode("latin-1")
-        who = (f"{socket.gethostname()}/{settings.slot}", os.getpid())
+        instance = self._outside.randomness.take(INSTANCE_BYTES).hex()
+        process = Process(f"{socket.gethostname()}/{settings.slot}", os.getpid(), instance)
         last_good = LastGood(settings.home / "snapshot", settings.slot)
-        return Link(channel, head, self._swap, last_good, who)
+        return Link(channel, head, self._swap, last_good, process)
 
 
 def _certificates(settings: WorkerSettings) -> Certificates | None:
