@@ -153,17 +153,19 @@ async def test_a_key_without_a_secret_is_made_once_and_kept(bench: Bench) -> Non
 
 async def test_a_put_and_an_apply_give_the_same_audit_events(bench: Bench) -> None:
     async with bench.client() as client:
-        await applied(client, "teams: [{name: t, models: [a]}]", owner="api")
-        await applied(client, "teams: [{name: t, models: [b]}]", owner="api")
-        await applied(client, "", owner="api")
+        await applied(client, "teams: [{name: t, models: [a]}]", owner="ours")
+        await applied(client, "teams: [{name: t, models: [b]}]", owner="ours")
+        await applied(client, "", owner="ours")
         by_apply = (await client.get("/api/v1/audit?limit=3")).json()["items"]
         await client.put("/api/v1/teams/t", json={"models": ["a"]})
         await client.put("/api/v1/teams/t", json={"models": ["b"]})
         await client.delete("/api/v1/teams/t")
         by_hand = (await client.get("/api/v1/audit?limit=3")).json()["items"]
-    told = ("actor", "action", "kind", "name", "before", "after", "detail")
+    told = ("actor", "action", "kind", "name", "before", "after")
     assert [{k: e[k] for k in told} for e in by_apply] == [{k: e[k] for k in told} for e in by_hand]
     assert [e["action"] for e in by_hand] == ["delete", "update", "create"]
+    assert [e["detail"] for e in by_apply] == [{"owner": "ours"}] * 3
+    assert [e["detail"] for e in by_hand] == [{"owner": "api"}] * 3
 
 
 async def test_changes_at_once_come_one_after_another_and_all_are_kept(bench: Bench) -> None:

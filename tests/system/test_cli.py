@@ -138,6 +138,83 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(control: Desk) -> None:
     assert first not in listed
 
 
+def test_what_was_made_by_hand_is_removed_by_its_kind_and_name(control: Desk) -> None:
+    control.run("keys", "create", "short-lived", "--role", "viewer")
+    removed = control.run("delete", "keys", "short-lived")
+    again = control.run("delete", "keys", "short-lived")
+    assert (removed.returncode, removed.stdout) == (0, "keys/short-lived is removed\n")
+    assert again.returncode == 1
+    assert "there is no keys/short-lived" in again.stderr
+    assert "short-lived" not in column(control.value("get", "keys"), "name")
+
+
+def test_a_key_is_made_with_every_field_that_narrows_it(control: Desk) -> None:
+    flags = ["--surface", "openai.*", "--network", "10.0.0.0/8", "--network", "127.0.0.1"]
+    flags += ["--tag", "app=search", "--tag", "env=prod", "--acts-for", "*@example.com"]
+    flags += ["--description", "for the search"]
+    made = control.run("keys", "create", "narrow", "--role", "viewer", *flags)
+    assert made.returncode == 0, made.stderr
+    key = control.value("get", "keys", "narrow")
+    assert isinstance(key, dict)
+    assert key["surfaces"] == ["openai.*"]
+    assert key["networks"] == ["10.0.0.0/8", "127.0.0.1"]
+    assert key["tags"] == {"app": "search", "env": "prod"}
+    assert key["acts_for"] == ["*@example.com"]
+    assert key["description"] == "for the search"
+
+
+def test_a_new_key_is_remarked_on_and_one_that_is_over_is_refused(control: Desk) -> None:
+    made = control.run("keys", "create", "typing", "--role", "viewer", "--model", "no-such-model")
+    assert made.returncode == 0
+    assert made.stderr.startswith('remark: --model: no model "no-such-model"')
+    over = control.run("keys", "create", "over", "--role", "viewer", "--expires-at", "2020-01-01T00:00:00Z")
+    assert (over.returncode, over.stdout) == (1, "")
+    assert over.stderr.startswith('turnpike: --expires-at: found "2020-01-01T00:00:00Z", which is over')
+
+
+def test_faults_of_flags_name_the_flags(control: Desk) -> None:
+    flags = ["--team", "nosuch", "--network", "10.0.0.1/8", "--surface", "opnai.chat"]
+    refused = control.run("keys", "create", "bad name", *flags)
+    lines = refused.stderr.splitlines()
+    assert refused.returncode == 1
+    assert lines[0].startswith('turnpike: NAME: found "bad name"')
+    assert {line.split(":")[1].strip() for line in lines[1:]} == {"--network", "--surface", "--team"}
+    assert ":1:" not in refused.stderr
+    missing = control.run("keys", "create", "nobodys")
+    assert missing.stderr.startswith("turnpike: whose key it is is missing")
+    untagged = control.run("keys", "create", "x", "--role", "viewer", "--tag", "app")
+    assert untagged.returncode == 2
+    assert "--tag: found 'app'" in untagged.stderr
+
+
+def test_a_mistyped_owner_exports_nothing_and_leaves_the_file(control: Desk) -> None:
+    control.write("teams: [{name: kept}]")
+    assert control.run("apply", "--owner", "kept.yaml").returncode == 0
+    refused = control.run("export", "--owner", "kept.yml", "-o", "turnpike.yaml")
+    assert refused.returncode == 1
+    assert 'did you mean "kept.yaml"?' in refused.stderr
+    assert (control.folder / "turnpike.yaml").read_text() == "teams: [{name: kept}]"
+
+
+def test_an_audit_of_no_kind_is_wrong_usage(control: Desk) -> None:
+    refused = control.run("audit", "--kind", "team")
+    assert refused.returncode == 2
+    assert "teams" in refused.stderr
+
+
+def test_what_others_made_is_taken_over_when_asked_for(control: Desk) -> None:
+    control.write("teams: [{name: handed-on}]")
+    assert control.run("apply", "--owner", "giver").returncode == 0
+    refused = control.run("plan", "--owner", "taker")
+    planned = control.run("plan", "--owner", "taker", "--take-over")
+    assert refused.returncode == 1
+    assert "--take-over" in refused.stderr
+    assert planned.returncode == 3
+    assert "~ teams/handed-on (taken over from giver)" in planned.stdout
+    assert control.run("apply", "--owner", "taker", "--take-over").returncode == 0
+    assert control.run("plan", "--owner", "taker").returncode == 0
+
+
 def test_every_change_is_in_the_audit_trail(control: Desk) -> None:
     control.run("keys", "create", "audited", "--role", "viewer")
     events = control.value("audit", "--kind", "keys", "--name", "audited")
@@ -174,6 +251,9 @@ def test_settings_say_where_each_value_came_from_and_hide_secrets(tmp_path: Path
     assert (settings["TURNPIKE_WORKERS"]["value"], settings["TURNPIKE_WORKERS"]["from"]) == ("3", "flag")
     assert settings["TURNPIKE_HOME"]["from"] == "environment"
     assert settings["TURNPIKE_ADMIN_KEY"]["set"] is True
+    assert {name for name, row in settings.items() if row["set"]} == {
+        name for name, row in settings.items() if row["from"] != "default"
+    }
     assert "canary" not in shown.stdout
 
 

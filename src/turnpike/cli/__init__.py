@@ -6,14 +6,18 @@ import difflib
 import importlib
 import os
 import sys
+from types import ModuleType
 from typing import Final
 
 import click
 
+from turnpike import __version__
 from turnpike.bootstrap.fault import CannotStart
+from turnpike.bootstrap.packages import PackagesMissing, missing_package
 from turnpike.cli.failure import Failure
 from turnpike.client import ControlFault
 from turnpike.settings import SettingsFault
+from turnpike.supervisor.notices import HOPELESS_STATUS
 
 DONE, COULD_NOT, WRONG_USAGE, DIFFERENCES = 0, 1, 2, 3
 
@@ -27,6 +31,7 @@ COMMANDS: Final = {
     "schema": ("turnpike.cli.schema", "Print the JSON Schema of turnpike.yaml."),
     "keys": ("turnpike.cli.keys", "Create, list, rotate and revoke keys."),
     "get": ("turnpike.cli.resources", "Show the resources of a kind, or one of them."),
+    "delete": ("turnpike.cli.resources", "Remove a resource that no other one needs."),
     "models": ("turnpike.cli.resources", "List the models that callers may ask for."),
     "explain": ("turnpike.cli.explain", "Say why a key may or may not ask for a model."),
     "audit": ("turnpike.cli.resources", "List changes: who, when, what."),
@@ -47,7 +52,7 @@ class CommandTable(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
+        module = _module(COMMANDS[cmd_name][0])
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return command
@@ -68,7 +73,19 @@ class CommandTable(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+def _module(name: str) -> ModuleType:
+    """A command's module. Raises PackagesMissing where this installation has not what it needs."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as fault:
+        told = missing_package(fault)
+        if told is None:
+            raise
+        raise told from None
+
+
 @click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="turnpike %(version)s")
 def turnpike() -> None:
     """Turnpike: one governed road for every AI call that an organisation makes.
 
@@ -79,7 +96,7 @@ def turnpike() -> None:
 
 
 def main() -> None:
-    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences."""
+    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences, 78 never."""
     try:
         status = turnpike.main(prog_name="turnpike", standalone_mode=False)
     except click.ClickException as fault:
@@ -88,6 +105,9 @@ def main() -> None:
     except SettingsFault as fault:
         Failure("\n".join(fault.faults)).show()
         status = WRONG_USAGE
+    except PackagesMissing as fault:
+        Failure(str(fault)).show()
+        status = HOPELESS_STATUS
     except (CannotStart, ControlFault) as fault:
         Failure(str(fault)).show()
         status = COULD_NOT

@@ -28,15 +28,19 @@ _file = click.option(
     help='The document; "-" reads standard input.',
 )
 _owner = click.option("--owner", metavar="NAME", help="Who owns what the document names. [the file's name]")
+_take_over = click.option(
+    "--take-over", is_flag=True, help="What the document names and others made becomes its own."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.command()
 @_file
 @_owner
+@_take_over
 @_json
 @with_settings(*CLIENT_SETTINGS)
-def plan(found: Configuration, path: str, owner: str | None, as_json: bool) -> int:
+def plan(found: Configuration, path: str, owner: str | None, take_over: bool, as_json: bool) -> int:
     """Show what applying a document would change.
 
     Ends with status 0 where nothing would, 3 where there are differences.
@@ -45,7 +49,7 @@ def plan(found: Configuration, path: str, owner: str | None, as_json: bool) -> i
     Example: turnpike plan -f turnpike.yaml
     """
     document = read_document(path, owner, found.environ)
-    planned = _send(control_client(found), "plan", document)
+    planned = _send(control_client(found), _action("plan", take_over), document)
     if as_json:
         write_json(planned)
     else:
@@ -56,19 +60,21 @@ def plan(found: Configuration, path: str, owner: str | None, as_json: bool) -> i
 @click.command()
 @_file
 @_owner
+@_take_over
 @_json
 @with_settings(*CLIENT_SETTINGS)
-def apply(found: Configuration, path: str, owner: str | None, as_json: bool) -> None:
+def apply(found: Configuration, path: str, owner: str | None, take_over: bool, as_json: bool) -> None:
     """Make the configuration what a document says.
 
     What an earlier version of the document made and this one no longer names is removed; what was
-    made elsewhere stays. References such as ${env:NAME} and ${file:path} are resolved here.
+    made elsewhere stays, and is not touched unless --take-over says so. References such as ${env:NAME}
+    and ${file:path} are resolved here.
 
     \b
     Example: turnpike apply -f turnpike.yaml --owner platform-team
     """
     document = read_document(path, owner, found.environ)
-    applied = _send(control_client(found), "apply", document)
+    applied = _send(control_client(found), _action("apply", take_over), document)
     if as_json:
         write_json(applied)
         return
@@ -85,9 +91,10 @@ def apply(found: Configuration, path: str, owner: str | None, as_json: bool) -> 
 @_json
 @with_settings(*CLIENT_SETTINGS)
 def export(found: Configuration, path: Path | None, owner: str | None, as_json: bool) -> None:
-    """Write the configuration as a document that `apply` takes.
+    """Write the configuration as a document, for another installation or a backup.
 
-    Secrets stand in it as their references, never as values.
+    Secrets stand in it as their references, never as values. In the same installation what it names
+    belongs to whoever made it: `turnpike apply --take-over` makes it the document's own.
 
     \b
     Example: turnpike export -o turnpike.yaml
@@ -101,6 +108,10 @@ def export(found: Configuration, path: Path | None, owner: str | None, as_json: 
         path.write_text(text)
     except OSError as fault:
         raise Failure(f"{path}: {fault.strerror}") from None
+
+
+def _action(word: str, take_over: bool) -> str:
+    return f"{word}?take_over=true" if take_over else word
 
 
 def _send(control: ControlClient, action: str, document: Document) -> Mapping[str, Any]:
@@ -149,6 +160,5 @@ def _show_publication(applied: Mapping[str, Any]) -> None:
     elif behind:
         click.echo(f"version {version} is published; still without it: {', '.join(behind)}")
     else:
-        click.echo(
-            f"version {version}: all {len(workers)} workers run it, after {applied['took_seconds']:.2f} s"
-        )
+        who = f"all {len(workers)} workers run" if len(workers) > 1 else "the one worker runs"
+        click.echo(f"version {version}: {who} it, after {applied['took_seconds']:.2f} s")

@@ -18,6 +18,15 @@ from turnpike.client import Refused, quoted
 EXISTS_STATUS: Final = 412
 """What a precondition that fails answers (RFC 9110, 15.5.13): here, that there be no such key."""
 
+WORDS_OF_FIELDS: Final = {
+    "name": "NAME",
+    "models": "--model",
+    "surfaces": "--surface",
+    "networks": "--network",
+    "tags": "--tag",
+}
+"""What is typed for a field of the key; the flags that are not here are called as their field is."""
+
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
@@ -30,6 +39,14 @@ def keys() -> None:
     """
 
 
+def _tags(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Tags as they are typed. Raises UsageError for one without a sign between name and value."""
+    for tag in given:
+        if "=" not in tag:
+            raise click.UsageError(f"--tag: found {tag!r}; a tag is typed as NAME=VALUE")
+    return {name: value for name, _, value in (tag.partition("=") for tag in given)}
+
+
 @keys.command()
 @click.argument("name")
 @click.option("--team", help="The team that the key belongs to.")
@@ -39,20 +56,34 @@ def keys() -> None:
 @click.option(
     "--model", "models", multiple=True, help="A model, or a pattern, that it may use; may be repeated."
 )
+@click.option(
+    "--surface", "surfaces", multiple=True, help="A surface, or a pattern, that it may use; may be repeated."
+)
+@click.option(
+    "--network", "networks", multiple=True, help="A network that calls may come from; may be repeated."
+)
+@click.option(
+    "--tag",
+    "tags",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_tags,
+    help="A tag of each call, where the call says no other; may be repeated.",
+)
+@click.option(
+    "--acts-for", multiple=True, help="An end user, or a pattern, whom calls may name; may be repeated."
+)
 @click.option("--expires-at", metavar="TIME", help="When it stops working, as 2027-01-31T00:00:00Z.")
+@click.option("--description", help="For people.")
 @_json
 @with_settings(*CLIENT_SETTINGS)
-def create(
-    found: Configuration, name: str, models: tuple[str, ...], as_json: bool, **fields: str | None
-) -> None:
+def create(found: Configuration, name: str, as_json: bool, **fields: Any) -> None:
     """Create a key and show its secret, this once.
 
     \b
     Example: turnpike keys create research-app --team research --model fast
     """
-    given: dict[str, Any] = {field: value for field, value in fields.items() if value is not None}
-    if models:
-        given["models"] = list(models)
+    given = {field: value for field, value in fields.items() if value not in (None, (), {})}
     control = control_client(found)
     try:
         made = control.send("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True).json()
@@ -62,7 +93,13 @@ def create(
                 f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
             )
             raise Failure(message) from None
-        raise
+        faults = refused.problem.get("faults")
+        if not faults:
+            raise
+        raise Failure("\n".join(_said_of_flag(fault) for fault in faults)) from None
+    if not as_json:
+        for remark in made["meta"].get("remarks", ()):
+            click.echo(f"remark: {_said_of_flag(remark)}", err=True)
     _show_secret(made, name, as_json)
 
 
@@ -114,6 +151,15 @@ def revoke(found: Configuration, name: str, as_json: bool) -> None:
         write_json(answer.json())
         return
     click.echo(f"key {name} is revoked")
+
+
+def _said_of_flag(fault: dict[str, Any]) -> str:
+    """A fault of the key in the words of the command; where it stands in a body that nobody wrote is left out."""
+    field = fault["path"].partition("[")[0].partition(".")[0]
+    message: str = fault["message"]
+    if not field:
+        return message
+    return f"{WORDS_OF_FIELDS.get(field, '--' + field.replace('_', '-'))}: {message}"
 
 
 def _show_secret(made: dict[str, Any], name: str, as_json: bool) -> None:

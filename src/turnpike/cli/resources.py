@@ -1,4 +1,4 @@
-"""`turnpike get`, `models` and `audit`: what is configured, and who changed it."""
+"""`turnpike get`, `delete`, `models` and `audit`: what is configured, and who changed it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,22 @@ def get(found: Configuration, kind: str, name: str | None, as_json: bool) -> Non
 
 
 @click.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name")
+@with_settings(*CLIENT_SETTINGS)
+def delete(found: Configuration, kind: str, name: str) -> None:
+    """Remove a resource that no other one needs.
+
+    What a document made and still names comes back with its next `turnpike apply`.
+
+    \b
+    Example: turnpike delete keys research-app
+    """
+    control_client(found).send("DELETE", f"/api/v1/{kind}/{quoted(name)}")
+    click.echo(f"{kind}/{name} is removed")
+
+
+@click.command()
 @_json
 @with_settings(*CLIENT_SETTINGS)
 def models(found: Configuration, as_json: bool) -> None:
@@ -59,7 +75,7 @@ def models(found: Configuration, as_json: bool) -> None:
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many, newest first."
 )
-@click.option("--kind", help="Only changes of this kind of resource.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only changes of this kind of resource.")
 @click.option("--name", help="Only changes of the resource of this name.")
 @_json
 @with_settings(*CLIENT_SETTINGS)

@@ -36,7 +36,7 @@ def _as_value(reading: Reading) -> dict[str, object]:
         "name": setting.variable,
         "flag": setting.flag,
         "value": reading.shown if reading.value is not None and not setting.secret else None,
-        "set": reading.value is not None,
+        "set": reading.origin != "default",
         "from": reading.origin,
         "default": setting.default,
         "secret": setting.secret,

@@ -23,6 +23,15 @@ _TOP = Place(1, 1)
 ENVIRONMENT_OWNER = "environment"
 """Owner of what was made from variables; a document that names such a resource takes it over."""
 
+API_OWNER = "api"
+"""Owner of what was made one by one: by a PUT, or a command."""
+
+SYSTEM_OWNER = "turnpike"
+"""Owner of what control made by itself: the first administrator's key."""
+
+RESERVED_OWNERS = frozenset({API_OWNER, ENVIRONMENT_OWNER, SYSTEM_OWNER})
+"""Owners that no document can be: as one of them, an empty document would remove what people made by hand."""
+
 
 class Held(msgspec.Struct, frozen=True):
     """A resource in store, and who made it (a document's name, `api`, `environment`, …)."""
@@ -100,7 +109,7 @@ def relation_faults(
 ) -> tuple[Fault, ...]:
     """What stands between the document and the store; nothing for a document that could not be read.
 
-    Names that nobody bears, resources that another owner made, and removals that others still need.
+    Names that nobody bears, and removals that others still need.
     Of what is `hidden` from whoever applies the document, no fault tells anything.
     """
     if not reading.whole:
@@ -109,10 +118,21 @@ def relation_faults(
     seen = {id_: held for id_, held in standing.items() if id_ not in hidden} if hidden else standing
     faults = (
         *_dangling(reading, _known(seen), removed),
-        *_owned_by_others(reading, seen, owner),
         *_still_needed(reading, standing, removed, hidden),
     )
     return in_order(faults)
+
+
+def ownership_faults(reading: Reading, standing: Standing, owner: str) -> tuple[Fault, ...]:
+    """A fault for each resource that the document names and another owner made, unless it gives way by itself.
+
+    A document that takes over what it names is not asked for them.
+    """
+    return tuple(
+        _fault(reading, place, str(id_), _owned_by_another(standing[id_].owner, owner))
+        for id_, place in reading.named.items()
+        if id_ in standing and standing[id_].owner not in (owner, ENVIRONMENT_OWNER)
+    )
 
 
 def remarks(reading: Reading, standing: Standing, hidden: Set[ResourceId] = frozenset()) -> tuple[Fault, ...]:
@@ -226,15 +246,16 @@ def _dangling(reading: Reading, known: Set[ResourceId], removed: Set[ResourceId]
         yield _fault(reading, link.place, link.path, message)
 
 
-def _owned_by_others(reading: Reading, standing: Standing, owner: str) -> Iterator[Fault]:
-    for id_, place in reading.named.items():
-        held = standing.get(id_)
-        if held is not None and held.owner not in (owner, ENVIRONMENT_OWNER):
-            message = (
-                f"was made by {shown(held.owner)}, and this document is applied as {shown(owner)}; "
-                f"remove it there first, choose another name, or apply with --owner {held.owner}"
-            )
-            yield _fault(reading, place, str(id_), message)
+def _owned_by_another(other: str, owner: str) -> str:
+    message = (
+        f"was made by {shown(other)}, and this document is applied as {shown(owner)}: remove it there first, choose"
+        " another name, or take over what the document names with --take-over (over the API ?take_over=true)"
+    )
+    if other in RESERVED_OWNERS:
+        return message
+    return (
+        f"{message}; a document that was renamed keeps its owner with --owner {other} (over the API ?owner=)"
+    )
 
 
 def _still_needed(

@@ -15,6 +15,7 @@ from turnpike.control.plan import (
     Update,
     make_plan,
     outcome,
+    ownership_faults,
     plan_lines,
     relation_faults,
     remarks,
@@ -77,16 +78,18 @@ def test_what_the_owner_no_longer_names_is_removed_and_what_others_made_stays() 
 
 
 def test_a_resource_of_another_owner_is_a_fault() -> None:
-    assert relation_lines("teams:\n  - name: a", stored("teams: [{name: a}]", "api")) == [
-        'turnpike.yaml:2:11: teams/a: was made by "api", and this document is applied as "turnpike.yaml"; '
-        "remove it there first, choose another name, or apply with --owner api"
+    faults = ownership_faults(read("teams:\n  - name: a"), stored("teams: [{name: a}]", "api"), FILE)
+    assert [str(fault) for fault in faults] == [
+        'turnpike.yaml:2:11: teams/a: was made by "api", and this document is applied as "turnpike.yaml": '
+        "remove it there first, choose another name, or take over what the document names with --take-over "
+        "(over the API ?take_over=true)"
     ]
 
 
 def test_what_the_environment_made_is_taken_over() -> None:
     standing = stored("teams: [{name: a}]", ENVIRONMENT_OWNER)
     reading = read_well("teams: [{name: a}]")
-    assert relation_faults(reading, standing, FILE) == ()
+    assert ownership_faults(reading, standing, FILE) == ()
     (update,) = make_plan(reading, standing, FILE, set()).changes
     assert isinstance(update, Update)
     assert update.previous_owner == ENVIRONMENT_OWNER

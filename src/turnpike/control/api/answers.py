@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from fastapi import Response
 
+from turnpike.control.document.fault import Fault
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reference import Hidden
 from turnpike.control.permissions import Actor, Permission
@@ -40,8 +41,8 @@ def etag(stored: StoredResource) -> str:
     return f'"{stored.revision}"'
 
 
-def resource_values(seen: Seen) -> Values:
-    """The resource's own fields, and under `meta` what control knows of it."""
+def resource_values(seen: Seen, remarks: tuple[Fault, ...] = ()) -> Values:
+    """The resource's own fields, and under `meta` what control knows of it, with `remarks` on a change of it."""
     stored = seen.stored
     meta: Values = {
         "kind": stored.kind,
@@ -52,6 +53,8 @@ def resource_values(seen: Seen) -> Values:
     }
     if seen.key is not None:
         meta |= _key_values(seen.key)
+    if remarks:
+        meta["remarks"] = remarks
     return {**stored.spec, "meta": meta}
 
 

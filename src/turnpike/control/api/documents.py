@@ -20,12 +20,10 @@ from turnpike.control.api.requests import (
     read_text,
 )
 from turnpike.control.document.reading import Source
-from turnpike.control.plan import ENVIRONMENT_OWNER
 from turnpike.control.resources.table import document_schema
 from turnpike.control.services.carry_out import carry_out
 from turnpike.control.services.change import Decision
 from turnpike.control.services.documents import (
-    SYSTEM_OWNER,
     Document,
     Reviewed,
     decide_document,
@@ -35,18 +33,20 @@ from turnpike.control.services.documents import (
 from turnpike.control.services.documents import (
     export as export_yaml,
 )
-from turnpike.domain.errors import InvalidRequest
+from turnpike.ports.clock import SECOND_NS
 from turnpike.ports.store import State
 
 DOCUMENT_TYPE = "application/vnd.turnpike.document+json"
 DOCUMENT_TYPES = YAML_TYPES | {JSON, DOCUMENT_TYPE}
 DEFAULT_OWNER = "document"
-OWNER_MAX_CHARACTERS = 200
-RESERVED_OWNERS = frozenset({ENVIRONMENT_OWNER, SYSTEM_OWNER})
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
 
 Owner = Annotated[str | None, Query(description="Who owns what the document names.")]
+TakeOver = Annotated[
+    bool,
+    Query(description="What the document names and others made becomes its owner's, which the plan shows."),
+]
 
 
 class SentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,18 +60,22 @@ class SentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @router.post("/plan")
-async def plan(request: Request, actor: Caller, road: Way, owner: Owner = None) -> Response:
+async def plan(
+    request: Request, actor: Caller, road: Way, owner: Owner = None, take_over: TakeOver = False
+) -> Response:
     """What applying the document would change; nothing is changed."""
-    document = await _document(request, owner)
+    document = await _document(request, owner, take_over)
     plane = road.plane
     reviewed = await asyncio.to_thread(lambda: decide_document(plane, plane.store.state(), actor, document))
     return json_response({**plan_values(reviewed.decision.plan), "remarks": reviewed.remarks})
 
 
 @router.post("/apply")
-async def apply(request: Request, actor: Caller, road: Way, owner: Owner = None) -> Response:
+async def apply(
+    request: Request, actor: Caller, road: Way, owner: Owner = None, take_over: TakeOver = False
+) -> Response:
     """Make the configuration what the document says, all of it or nothing; keys that are made are shown once."""
-    document = await _document(request, owner)
+    document = await _document(request, owner, take_over)
     reviews: list[Reviewed] = []
 
     def decided(state: State) -> Decision:
@@ -92,7 +96,7 @@ async def apply(request: Request, actor: Caller, road: Way, owner: Owner = None)
             "keys": minted_values(decision.minted),
             "version": version,
             "workers": [worker_values(view, now_ns, actor) for view in workers],
-            "took_seconds": (now_ns - started_ns) / 1e9,
+            "took_seconds": (now_ns - started_ns) / SECOND_NS,
         }
     )
 
@@ -113,23 +117,13 @@ def schema(road: Way) -> Response:
     return json_response(document_schema(road.plane.providers))
 
 
-async def _document(request: Request, owner: str | None) -> Document:
+async def _document(request: Request, owner: str | None, takes_over: bool) -> Document:
     """The document in the body: as the command line sends it, or plain YAML or JSON."""
     media_type = media_type_of(request, DOCUMENT_TYPES, YAML)
     if media_type == DOCUMENT_TYPE:
         sent = await read_json(request, SentDocument)
         given = given_secrets(sent.secrets, sent.missing)
-        return Document(Source(sent.file, sent.text), _checked_owner(owner or sent.owner or sent.file), given)
+        return Document(Source(sent.file, sent.text), owner or sent.owner or sent.file, given, takes_over)
     text = await read_text(request)
     source = Source(DEFAULT_OWNER, text, "json" if media_type == JSON else "yaml")
-    return Document(source, _checked_owner(owner or DEFAULT_OWNER))
-
-
-def _checked_owner(owner: str) -> str:
-    if not owner.isprintable() or not 0 < len(owner) <= OWNER_MAX_CHARACTERS:
-        raise InvalidRequest(f"an owner is named by 1 to {OWNER_MAX_CHARACTERS} printable characters")
-    if owner in RESERVED_OWNERS:
-        raise InvalidRequest(
-            f"{owner!r} owns what control makes by itself: choose another name for the owner"
-        )
-    return owner
+    return Document(source, owner or DEFAULT_OWNER, takes_over=takes_over)

@@ -15,10 +15,12 @@ from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import KINDS
 from turnpike.control.services.carry_out import carry_out
+from turnpike.control.services.change import Decision
 from turnpike.control.services.documents import (
     Precondition,
     Removal,
     Replacement,
+    Reviewed,
     decide_removal,
     decide_replacement,
 )
@@ -32,7 +34,7 @@ from turnpike.control.services.listing import (
     list_resources as find_resources,
 )
 from turnpike.domain.errors import InvalidRequest, NotFound, PreconditionFailed
-from turnpike.ports.store import StoredResource
+from turnpike.ports.store import State, StoredResource
 
 RESOURCE_MAX_BYTES = 1024 * 1024
 PAGE_ITEMS = 100
@@ -86,9 +88,15 @@ async def put_resource(request: Request, actor: Caller, road: Way, kind: Kind, n
         _precondition(request)(stored)
 
     wanted = Replacement(ResourceId(kind, name), source, seen_before)
-    decision = await carry_out(road, lambda state: decide_replacement(road.plane, state, actor, wanted))
+    reviews: list[Reviewed] = []
+
+    def decided(state: State) -> Decision:
+        reviews.append(decide_replacement(road.plane, state, actor, wanted))
+        return reviews[-1].decision
+
+    decision = await carry_out(road, decided)
     seen = await asyncio.to_thread(find_resource, road.plane, actor, wanted.id)
-    values = resource_values(seen)
+    values = resource_values(seen, reviews[-1].remarks)
     if name in decision.minted:
         values["secret"] = decision.minted[name].reveal()
     return json_response(values, 201 if created else 200, {"etag": etag(seen.stored)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Annotated
 
 import msgspec
@@ -10,9 +11,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from turnpike.control.api.answers import event_values, json_response, moment, worker_values
 from turnpike.control.api.requests import Caller, Way
+from turnpike.control.document.fault import shown, suggestion
 from turnpike.control.document.instant import instant_ns
 from turnpike.control.permissions import HOLDERS, TEAM_ADMIN
-from turnpike.control.services.trail import verify_trail
+from turnpike.control.resources.table import KINDS
+from turnpike.control.services.trail import ACTIONS, verify_trail
 from turnpike.domain.errors import InvalidRequest
 from turnpike.ports.store import SNAPSHOTS_KEPT, EventQuery
 
@@ -104,6 +107,8 @@ def _query(given: dict[str, str], limit: int, after: int | None) -> EventQuery:
         raise InvalidRequest(
             f"audit has no parameter {min(unknown)!r}; it has {', '.join(sorted(_PARAMETERS))}"
         )
+    _check_word(given, "kind", KINDS)
+    _check_word(given, "action", ACTIONS)
     order = given.get("order", "newest")
     if order not in ("newest", "oldest"):
         raise InvalidRequest("order is newest or oldest")
@@ -115,6 +120,12 @@ def _query(given: dict[str, str], limit: int, after: int | None) -> EventQuery:
         from_ns=_instant(given, "from"),
         to_ns=_instant(given, "to"),
     )
+
+
+def _check_word(given: dict[str, str], name: str, words: Collection[str]) -> None:
+    found = given.get(name)
+    if found is not None and found not in words:
+        raise InvalidRequest(f"audit has no {name} {shown(found)}{suggestion(found, words)}")
 
 
 def _instant(given: dict[str, str], name: str) -> int | None:

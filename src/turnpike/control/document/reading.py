@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, Path, Place, in_order, shown
+from turnpike.control.document.fault import NOWHERE, Fault, Path, Place, in_order, shown
 from turnpike.control.document.kind import Resource, ResourceId
 from turnpike.control.document.reader import Link, ProviderKinds, Reader
 from turnpike.control.document.record import Kind
@@ -109,7 +109,8 @@ class _Document:
             )
             return
         if _entry(root, "name") is None:
-            named = Entry("name", root.place, Scalar(name, root.place))
+            # It stands in the address: no place of the text is at fault for it.
+            named = Entry("name", NOWHERE, Scalar(name, NOWHERE))
             root = MappingNode((named, *root.entries), root.place)
         given = _name_of(root)
         if given is not None and given != name:

@@ -24,6 +24,7 @@ from turnpike.control.plan import (
     Update,
     make_plan,
     outcome,
+    ownership_faults,
     relation_faults,
 )
 from turnpike.control.plane import Plane
@@ -55,6 +56,7 @@ class Proposal(msgspec.Struct, frozen=True):
     owner: who makes it: what the owner made before and names no longer is removed.
     focus: where only one resource is meant, its id: nothing else is touched.
     fresh: secrets for resources that are not read from a text.
+    takes_over: whether what others made, and the reading names, becomes the owner's.
     """
 
     reading: Reading
@@ -62,6 +64,7 @@ class Proposal(msgspec.Struct, frozen=True):
     given: Given = Given()
     focus: ResourceId | None = None
     fresh: tuple[Fresh, ...] = ()
+    takes_over: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -90,7 +93,7 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     _check_owner(actor, proposal, standing, hidden)
     settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
     relations = relation_faults(reading, standing, proposal.owner, hidden)
-    refuse_faults((*reading.faults, *relations, *settlement.faults))
+    refuse_faults((*reading.faults, *relations, *_ownership(proposal, standing), *settlement.faults))
     settled = (*settlement.settled, *proposal.fresh)
     secrets = settled_secrets(plane, state, settled)
     plan = make_plan(reading, standing, proposal.owner, secrets.changed)
@@ -149,12 +152,19 @@ def _focused(standing: Standing, proposal: Proposal) -> Standing:
     }
 
 
+def _ownership(proposal: Proposal, standing: Standing) -> tuple[Fault, ...]:
+    """What is hidden is not among it: to name that was refused before."""
+    if proposal.takes_over:
+        return ()
+    return ownership_faults(proposal.reading, standing, proposal.owner)
+
+
 def _check_owner(actor: Actor, proposal: Proposal, standing: Standing, hidden: Set[ResourceId]) -> None:
     """Raises PermissionDenied where the proposal would remove what the caller does not see."""
     if any(id_ in hidden and held.owner == proposal.owner for id_, held in standing.items()):
         raise PermissionDenied(
-            f"{actor.name} may not change all that {shown(proposal.owner)} owns, and would remove it: apply with"
-            " another --owner"
+            f"{actor.name} may not change all that {shown(proposal.owner)} owns, and would remove it: apply as"
+            " another owner (--owner, over the API ?owner=)"
         )
 
 
@@ -185,6 +195,8 @@ def _entries(plan: Plan, ahead: _Ahead) -> Iterable[Entry]:
         owner = after or before
         if owner is not None:
             detail["owner"] = owner.owner
+        if isinstance(change, Update) and change.previous_owner is not None:
+            detail["previous_owner"] = change.previous_owner
         yield Entry(
             action=_ACTIONS[type(change)],
             kind=id_.kind,

@@ -6,41 +6,49 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from turnpike.control.document.fault import Fault
+from turnpike.control.document.fault import Fault, in_order, shown, suggestion
 from turnpike.control.document.kind import Resource, ResourceId
 from turnpike.control.document.reading import Reading, Source
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import Given
 from turnpike.control.permissions import Actor, check_kind
-from turnpike.control.plan import ENVIRONMENT_OWNER, remarks
+from turnpike.control.plan import (
+    API_OWNER,
+    ENVIRONMENT_OWNER,
+    RESERVED_OWNERS,
+    SYSTEM_OWNER,
+    Standing,
+    remarks,
+)
 from turnpike.control.plane import Plane
 from turnpike.control.resources.table import export_document, export_lists, read_document, read_resource
-from turnpike.control.services.change import Decision, Proposal, decide
+from turnpike.control.services.change import Decision, Proposal, decide, refuse_faults
+from turnpike.control.services.overdue import overdue_faults, overdue_remarks
 from turnpike.control.services.sight import find_seen, hidden_from
 from turnpike.control.services.standing import held_of, standing_of
-from turnpike.domain.errors import Conflict, FaultyDocument, NotFound
+from turnpike.domain.errors import Conflict, FaultyDocument, InvalidRequest, NotFound
 from turnpike.ports.store import State, StoredResource
 
-API_OWNER = "api"
-"""Owner of what was made by a single PUT."""
-
-SYSTEM_OWNER = "turnpike"
-"""Owner of what control made by itself: the first administrator's key."""
+OWNER_MAX_CHARACTERS = 200
 
 NOT_EXPORTED = frozenset({ENVIRONMENT_OWNER, SYSTEM_OWNER})
 """Owners whose resources an export leaves out unless they are asked for: they come by themselves."""
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A document to plan or apply, with what its references stand for where it was sent from."""
+    """A document to plan or apply, with what its references stand for where it was sent from.
+
+    takes_over: whether what it names and others made becomes its own.
+    """
 
     source: Source
     owner: str
     given: Given = Given()
+    takes_over: bool = False
 
 
 class Reviewed(msgspec.Struct, frozen=True):
-    """A document's decision, and what is allowed in it but likely a mistake."""
+    """The decision on a text, and what is allowed in it but likely a mistake."""
 
     decision: Decision
     remarks: tuple[Fault, ...]
@@ -56,11 +64,14 @@ def given_secrets(values: Mapping[str, str], missing: tuple[str, ...]) -> Given:
 
 
 def decide_document(plane: Plane, state: State, actor: Actor, document: Document) -> Reviewed:
-    """What applying the document does. Raises FaultyDocument, PermissionDenied."""
+    """What applying the document does. Raises InvalidRequest for its owner, FaultyDocument, PermissionDenied."""
+    _check_owner(document.owner)
     reading = read_document(document.source, plane.providers)
-    decision = decide(plane, state, actor, Proposal(reading, document.owner, document.given))
+    proposal = Proposal(reading, document.owner, document.given, takes_over=document.takes_over)
+    decision = decide(plane, state, actor, proposal)
     standing = standing_of(state)
-    return Reviewed(decision, remarks(reading, standing, hidden_from(actor, standing)))
+    overdue = overdue_remarks(reading, standing, plane.clock.now_ns())
+    return Reviewed(decision, in_order((*_remarks(reading, standing, actor), *overdue)))
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -71,13 +82,16 @@ class Replacement(msgspec.Struct, frozen=True):
     precondition: Precondition
 
 
-def decide_replacement(plane: Plane, state: State, actor: Actor, wanted: Replacement) -> Decision:
+def decide_replacement(plane: Plane, state: State, actor: Actor, wanted: Replacement) -> Reviewed:
     """What putting the resource does; who made it before stays its owner. Raises FaultyDocument, PermissionDenied."""
     stored = find_seen(state, actor, wanted.id)
     wanted.precondition(stored)
     owner = stored.owner if stored and stored.owner not in NOT_EXPORTED else API_OWNER
     reading = read_resource(wanted.id.kind, wanted.id.name, wanted.source, plane.providers)
-    return decide(plane, state, actor, Proposal(reading, owner, focus=wanted.id))
+    decision = decide(plane, state, actor, Proposal(reading, owner, focus=wanted.id))
+    standing = standing_of(state)
+    refuse_faults(overdue_faults(reading, standing, plane.clock.now_ns()))
+    return Reviewed(decision, _remarks(reading, standing, actor))
 
 
 class Removal(msgspec.Struct, frozen=True):
@@ -102,7 +116,10 @@ def decide_removal(plane: Plane, state: State, actor: Actor, wanted: Removal) ->
 
 
 def export(plane: Plane, owner: str | None) -> str:
-    """The configuration as a YAML document that applies to the same; with `owner`, what that one made."""
+    """The configuration as a YAML document that applies to the same; with `owner`, what that one made.
+
+    Raises NotFound for an owner that made nothing.
+    """
     return export_document(_exported(plane, owner))
 
 
@@ -111,10 +128,28 @@ def export_values(plane: Plane, owner: str | None) -> dict[str, list[dict[str, o
     return export_lists(_exported(plane, owner))
 
 
+def _check_owner(owner: str) -> None:
+    if not owner.isprintable() or not 0 < len(owner) <= OWNER_MAX_CHARACTERS:
+        raise InvalidRequest(f"an owner is named by 1 to {OWNER_MAX_CHARACTERS} printable characters")
+    if owner in RESERVED_OWNERS:
+        raise InvalidRequest(
+            f"{shown(owner)} owns what no document made: apply as another owner (--owner, over the API ?owner=);"
+            " --take-over makes what others made the document's own"
+        )
+
+
+def _remarks(reading: Reading, standing: Standing, actor: Actor) -> tuple[Fault, ...]:
+    return remarks(reading, standing, hidden_from(actor, standing))
+
+
 def _exported(plane: Plane, owner: str | None) -> list[Resource]:
-    wanted = [
+    everything = plane.store.state().resources
+    owners = {stored.owner for stored in everything}
+    if owner is not None and owner not in owners | RESERVED_OWNERS:
+        raise NotFound(f"{shown(owner)} made nothing that is there{suggestion(owner, owners)}")
+    wanted = (
         stored
-        for stored in plane.store.state().resources
+        for stored in everything
         if stored.owner == owner or (owner is None and stored.owner not in NOT_EXPORTED)
-    ]
+    )
     return [held_of(stored).resource for stored in wanted]

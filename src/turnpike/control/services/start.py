@@ -20,13 +20,13 @@ from turnpike.control.document.reading import Reading
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import Fresh, SecretAddress, SecretForm, SecretSlot, secret_complaint
 from turnpike.control.permissions import OWNER
-from turnpike.control.plan import ENVIRONMENT_OWNER, Plan
+from turnpike.control.plan import ENVIRONMENT_OWNER, SYSTEM_OWNER, Plan
 from turnpike.control.plane import Plane
 from turnpike.control.resources.key import Key
 from turnpike.control.resources.table import id_of, links_of
 from turnpike.control.services.carry_out import carry_out_alone
 from turnpike.control.services.change import Decision, Proposal, decide
-from turnpike.control.services.documents import SYSTEM_OWNER, Document, Reviewed, decide_document
+from turnpike.control.services.documents import Document, Reviewed, decide_document
 from turnpike.control.services.identify import SYSTEM_ACTOR
 from turnpike.control.services.secrets import KEYS, minted_secret
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
@@ -112,7 +112,12 @@ def _administrator(plane: Plane, state: State, variables: Variables) -> Decision
     held = standing.get(ResourceId(KEYS, ADMINISTRATOR))
     written = f"${{env:{ADMIN_KEY_VARIABLE}}}"
     owners = [h for h in standing.values() if isinstance(h.resource, Key) and h.resource.role == OWNER]
-    from_variable = held is not None and isinstance(held.resource, Key) and held.resource.secret == written
+    from_variable = (
+        held is not None
+        and held.owner == SYSTEM_OWNER
+        and isinstance(held.resource, Key)
+        and held.resource.secret == written
+    )
     if (owners or held) and not (given and from_variable):
         return _nothing()
     if given is not None and _opens_another(plane, state, given):

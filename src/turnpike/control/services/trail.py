@@ -17,6 +17,9 @@ PURPOSE = "audit"
 
 HEAD_PURPOSE = "audit-head"
 
+ACTIONS = ("create", "update", "delete", "rotate", "revoke")
+"""What an event can say that was done; the last two of keys alone."""
+
 VERIFIED_AT_ONCE = 500
 """How many events are read from the store at a time."""
 
