@@ -89,17 +89,17 @@ class Outside(msgspec.Struct, frozen=True):
     randomness: Randomness
 
 
-async def run_worker(settings: WorkerSettings, outside: Outside, listening: Callable[[int], None]) -> None:
+async def run_worker(settings: WorkerSettings, outside: Outside, serving: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain; returns when the last call is done or cut.
 
-    `listening` is told the port once connections are taken.
-    Raises OSError where the address cannot be listened on or a TLS file not be read.
+    `serving` is told the port once calls are taken there, and there is a configuration to answer them by.
+    Raises OSError where the address cannot be listened on or a TLS file not be read; KeyRefused.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Worker(settings, outside).run(stop, listening)
+    await Worker(settings, outside).run(stop, serving)
 
 
 class Worker:
@@ -132,7 +132,7 @@ class Worker:
         self._server = Server(site, settings.limits, outside.clock, self._deadlines)
         self._log = structlog.get_logger()
 
-    async def run(self, stop: asyncio.Event, listening: Callable[[int], None]) -> None:
+    async def run(self, stop: asyncio.Event, serving: Callable[[int], None]) -> None:
         """Serve until `stop` is set, then drain."""
         settings = self._settings
         certificates = _certificates(settings)
@@ -144,8 +144,8 @@ class Worker:
             tls = None if certificates is None else certificates.tls
             port = await self._server.listen(group, settings.host, settings.port, tls)
             self._log.info("worker.listening", slot=settings.slot, host=settings.host, port=port)
-            listening(port)
             upkeep = [group.create_task(work) for work in self._upkeep(link, certificates)]
+            upkeep.append(group.create_task(self._tell(serving, port)))
             await stop.wait()
             await self._drain()
             for task in upkeep:
@@ -164,6 +164,10 @@ class Worker:
         yield self._keys.keep_tidy()
         if certificates is not None:
             yield certificates.keep_fresh()
+
+    async def _tell(self, serving: Callable[[int], None], port: int) -> None:
+        await self._swap.begun.wait()
+        serving(port)
 
     async def _drain(self) -> None:
         """No new call; those in flight may finish within the bound."""
@@ -186,7 +190,7 @@ class Worker:
         settings, seal = self._settings, self._outside.seal
         origin = read_origin(settings.control_url)
         resolver = Resolver(asyncio.get_running_loop().time)
-        context: ssl.SSLContext | None = tls_context(None) if origin.secure else None
+        context: ssl.SSLContext | None = tls_context() if origin.secure else None
         channel = Pool(Dialler(origin, context, None, resolver), self._deadlines)
         head = (
             f"POST {origin.path}{LINK_PATH} HTTP/1.1\r\nhost: {origin.authority}\r\n"

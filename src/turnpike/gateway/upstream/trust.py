@@ -6,8 +6,10 @@ import asyncio
 import errno
 import hashlib
 import ssl
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from functools import partial
+from threading import Thread
 from typing import Final
 
 import msgspec
@@ -18,8 +20,19 @@ from turnpike.files import PEM_MAX_BYTES, read_named_file
 WAIT_SECONDS: Final = 10.0
 """How long a configuration waits for the files of one provider: a file system that hangs must not hold it for good."""
 
+READINGS_MAX: Final = 64
+"""Readings under way at once, those that hang among them: each has a thread of its own."""
+
+LOADS_MAX: Final = 3
+"""How often a certificate is loaded anew that is replaced meanwhile."""
+
 Material = tuple[bytes | None, bytes | None]
 """Digests of the extra authorities and of the client's certificate, where there are any."""
+
+Read = Callable[[str, int], bytes]
+"""The content of a file of up to so many bytes. Raises OSError."""
+
+_NO_FILES: Final[Material] = (None, None)
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -32,56 +45,96 @@ class Trust(msgspec.Struct, frozen=True):
 class TrustStore:
     """Contexts by what their files hold: unchanged files give the same context again.
 
-    Reading the system's authorities takes some 20 ms a context, so all is done in one thread of its own.
+    Reading the system's authorities takes some 20 ms a context, so all is done in threads: one for each
+    reading, since a file that hangs keeps its thread, and must keep nobody else's. What is still being
+    read is not read a second time: whoever asks for it waits for the same.
     """
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "tls-files")
+    def __init__(self, read: Read = read_named_file, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._read = read
+        self._wait_seconds = wait_seconds
         self._known: dict[Material, Trust] = {}
+        self._under_way: dict[Tls | None, asyncio.Future[Trust]] = {}
 
     async def trust(self, tls: Tls | None) -> Trust:
         """The context for `tls`. Raises OSError with `strerror`, and `filename` where a file is at fault."""
-        loop = asyncio.get_running_loop()
+        if tls is None and _NO_FILES in self._known:
+            return self._known[_NO_FILES]
+        making = self._under_way.get(tls) or self._begin(tls)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                return await loop.run_in_executor(self._thread, self._look_up, tls)
+            async with asyncio.timeout(self._wait_seconds):
+                return await asyncio.shield(making)
         except TimeoutError:
-            reason = f"its TLS files could not be read within {WAIT_SECONDS:g} s"
+            reason = f"its TLS files could not be read within {self._wait_seconds:g} s"
             raise OSError(errno.ETIMEDOUT, reason) from None
 
     def keep_only(self, used: Collection[Material]) -> None:
         """Contexts of other material are no longer needed."""
-        self._thread.submit(self._forget_all_but, used)
-
-    def _look_up(self, tls: Tls | None) -> Trust:
-        material = (None, None) if tls is None else (_digest(tls.ca_file), _digest(tls.client_certificate))
-        known = self._known.get(material)
-        if known is None:
-            known = self._known[material] = Trust(material, tls_context(tls))
-        return known
-
-    def _forget_all_but(self, used: Collection[Material]) -> None:
         self._known = {material: trust for material, trust in self._known.items() if material in used}
 
+    def _begin(self, tls: Tls | None) -> asyncio.Future[Trust]:
+        if len(self._under_way) >= READINGS_MAX:
+            raise OSError(errno.EAGAIN, f"{READINGS_MAX} providers' TLS files are still being read")
+        made: Future[Trust] = Future()
+        making = self._under_way[tls] = asyncio.wrap_future(made)
+        making.add_done_callback(partial(self._end, tls))
+        # Nobody waits at the process's end for a thread that hangs.
+        Thread(target=self._carry_out, args=(made, tls), name="tls-files", daemon=True).start()
+        return making
 
-def tls_context(tls: Tls | None) -> ssl.SSLContext:
-    """A context that verifies, with the extra authority and client certificate of `tls`, which are regular files.
+    def _end(self, tls: Tls | None, making: asyncio.Future[Trust]) -> None:
+        del self._under_way[tls]
+        if not making.cancelled() and making.exception() is None:
+            trust = making.result()
+            self._known[trust.material] = trust
 
-    Raises OSError where a file cannot be read or used.
-    """
+    def _carry_out(self, made: Future[Trust], tls: Tls | None) -> None:
+        """In a thread of its own."""
+        try:
+            made.set_result(self._make(tls))
+        except OSError as fault:
+            made.set_exception(fault)
+        finally:
+            if not made.done():
+                made.set_exception(OSError(errno.EIO, "a fault of Turnpike's while TLS files were read"))
+
+    def _make(self, tls: Tls | None) -> Trust:
+        """The trust that is known for what the files hold, or a new one of just that."""
+        ca_file, certificate_file = (None, None) if tls is None else (tls.ca_file, tls.client_certificate)
+        authorities, certificate = self._content(ca_file), self._content(certificate_file)
+        for _ in range(LOADS_MAX):
+            material = (_digest(authorities), _digest(certificate))
+            found = self._known.get(material)
+            if found is not None:
+                return found
+            context = tls_context()
+            if ca_file is not None and authorities is not None:
+                _load_authorities(context, ca_file, authorities)
+            if certificate_file is None:
+                return Trust(material, context)
+            _load_client_certificate(context, certificate_file)
+            # It can be loaded by its name alone: what has this name now must be what was read.
+            before, certificate = certificate, self._content(certificate_file)
+            if certificate == before:
+                return Trust(material, context)
+        raise OSError(errno.EAGAIN, "replaced again and again while it was read", certificate_file)
+
+    def _content(self, file: str | None) -> bytes | None:
+        return None if file is None else self._read(file, PEM_MAX_BYTES)
+
+
+def tls_context() -> ssl.SSLContext:
+    """A context that verifies by the system's authorities."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls is not None and tls.ca_file is not None:
-        _load_authorities(context, tls.ca_file)
-    if tls is not None and tls.client_certificate is not None:
-        _load_client_certificate(context, tls.client_certificate)
     return context
 
 
-def _load_authorities(context: ssl.SSLContext, file: str) -> None:
+def _load_authorities(context: ssl.SSLContext, file: str, content: bytes) -> None:
     try:
-        context.load_verify_locations(file)
-    except ssl.SSLError:
+        # What stands beside the certificates is left out, and may be in any letters.
+        context.load_verify_locations(cadata=content.decode("ascii", "ignore"))
+    except (ssl.SSLError, ValueError):
         raise OSError(errno.EINVAL, "not a PEM file of certificates", file) from None
 
 
@@ -94,5 +147,5 @@ def _load_client_certificate(context: ssl.SSLContext, file: str) -> None:
         raise OSError(errno.EINVAL, reason, file) from None
 
 
-def _digest(file: str | None) -> bytes | None:
-    return None if file is None else hashlib.sha256(read_named_file(file, PEM_MAX_BYTES)).digest()
+def _digest(content: bytes | None) -> bytes | None:
+    return None if content is None else hashlib.sha256(content).digest()
