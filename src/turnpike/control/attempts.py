@@ -6,7 +6,7 @@ import ipaddress
 from collections import OrderedDict, deque
 
 from turnpike.domain.errors import RateLimited
-from turnpike.ports.clock import Clock
+from turnpike.ports.clock import SECOND_NS, Clock
 
 FAILURES_MAX = 10
 """So many within the window, and the address has to wait."""
@@ -18,8 +18,6 @@ ADDRESSES_MAX = 4096
 
 IPV6_NETWORK_BITS = 64
 """What one host of IPv6 usually has all to itself."""
-
-_SECOND_NS = 1_000_000_000
 
 
 class Attempts:
@@ -39,7 +37,7 @@ class Attempts:
         failures = self._failures.get(_address(peer))
         if failures is None or len(failures) < FAILURES_MAX:
             return
-        wait = failures[0] / _SECOND_NS + WINDOW_SECONDS - self._clock.monotonic_ns() / _SECOND_NS
+        wait = failures[0] / SECOND_NS + WINDOW_SECONDS - self._clock.monotonic_ns() / SECOND_NS
         if wait > 0:
             raise RateLimited(
                 f"{FAILURES_MAX} keys from this address were refused within {WINDOW_SECONDS:g} s: "
@@ -60,7 +58,7 @@ class Attempts:
 
 
 def _recent(failures: deque[int], now_ns: int) -> int:
-    oldest_ns = now_ns - round(WINDOW_SECONDS * _SECOND_NS)
+    oldest_ns = now_ns - round(WINDOW_SECONDS * SECOND_NS)
     return sum(at_ns > oldest_ns for at_ns in failures)
 
 

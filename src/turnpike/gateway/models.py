@@ -15,6 +15,7 @@ from turnpike.domain.snapshot import Access, Model
 from turnpike.gateway.authorize import may_use
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.uplink import Uplink
+from turnpike.ports.clock import SECOND_NS
 
 PAGE_MAX: Final = 1000
 PAGE: Final = 20
@@ -114,12 +115,12 @@ def _check(serving: Serving, access: Access, name: str) -> None:
 
 
 def _openai_model(serving: Serving, name: str) -> dict[str, Any]:
-    created = serving.snapshot.created_at_ns // 1_000_000_000
+    created = serving.snapshot.created_at_ns // SECOND_NS
     return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
 
 
 def _anthropic_model(serving: Serving, name: str) -> dict[str, Any]:
-    created = datetime.fromtimestamp(serving.snapshot.created_at_ns // 1_000_000_000, UTC)
+    created = datetime.fromtimestamp(serving.snapshot.created_at_ns // SECOND_NS, UTC)
     return {
         "type": "model",
         "id": name,

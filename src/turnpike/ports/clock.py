@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
+
+SECOND_NS: Final = 1_000_000_000
+"""A second in nanoseconds."""
 
 
 class Clock(Protocol):

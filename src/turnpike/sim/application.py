@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from turnpike.ports.clock import Clock
+from turnpike.ports.clock import SECOND_NS, Clock
 from turnpike.ports.http import Application, Reply, Request, render_head
 from turnpike.ports.randomness import Randomness
 from turnpike.sim.access import check_access, presented_key, speaks_anthropic
@@ -117,7 +117,7 @@ class Simulation:
             body=request.body,
             steering=steering,
             source=self._source(route, request),
-            created_seconds=self._clock.now_ns() // 1_000_000_000 if fresh else RELEASED_SECONDS,
+            created_seconds=self._clock.now_ns() // SECOND_NS if fresh else RELEASED_SECONDS,
             extra_models=self._settings.models,
         )
         return schedule(self._surfaces.answer(inquiry, route.name, request.query), steering)

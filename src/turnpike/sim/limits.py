@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from turnpike.ports.clock import Clock
+from turnpike.ports.clock import SECOND_NS, Clock
 from turnpike.sim.headers import Headers
 from turnpike.sim.refusals import Refused
 from turnpike.sim.times import openai_span, rfc3339
@@ -95,7 +95,7 @@ def limit_headers(surface: str, standings: tuple[Standing, ...], now_ns: int) ->
         if surface.startswith("anthropic"):
             name = f"anthropic-ratelimit-{one.unit}"
             headers += [(f"{name}-limit", str(one.limit)), (f"{name}-remaining", str(one.left))]
-            headers.append((f"{name}-reset", rfc3339(now_ns + int(one.full_seconds * 1e9))))
+            headers.append((f"{name}-reset", rfc3339(now_ns + int(one.full_seconds * SECOND_NS))))
         else:
             headers += [
                 (f"x-ratelimit-limit-{one.unit}", str(one.limit)),

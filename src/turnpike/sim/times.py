@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from turnpike.ports.clock import SECOND_NS
+
 
 def rfc3339(at_ns: int) -> str:
     """A moment in whole seconds, UTC."""
-    return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(at_ns // SECOND_NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def openai_span(seconds: float) -> str:

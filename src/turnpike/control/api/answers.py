@@ -15,11 +15,11 @@ from turnpike.control.permissions import Actor, Permission
 from turnpike.control.plan import Creation, Deletion, Plan, Update, plan_lines
 from turnpike.control.publish import WorkerView
 from turnpike.control.services.listing import Seen
+from turnpike.ports.clock import SECOND_NS
 from turnpike.ports.store import AuditEvent, StoredKey, StoredResource
 
 Values = dict[str, object]
 
-_SECOND_NS = 1_000_000_000
 _ACTIONS: Mapping[type, str] = {Creation: "create", Update: "update", Deletion: "delete"}
 
 
@@ -32,7 +32,7 @@ def moment(at_ns: int | None) -> str | None:
     """A time as RFC 3339 with nine decimals, UTC."""
     if at_ns is None:
         return None
-    seconds, nanoseconds = divmod(at_ns, _SECOND_NS)
+    seconds, nanoseconds = divmod(at_ns, SECOND_NS)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
@@ -94,7 +94,7 @@ def worker_values(view: WorkerView, now_ns: int, actor: Actor) -> Values:
     if not actor.holds(Permission.READ_SNAPSHOT):
         # It may name any provider, and files of the gateway's machine.
         del values["fault"]
-    return {**values, "seen_seconds_ago": round(max(0, now_ns - view.seen_ns) / _SECOND_NS, 3)}
+    return {**values, "seen_seconds_ago": round(max(0, now_ns - view.seen_ns) / SECOND_NS, 3)}
 
 
 def event_values(event: AuditEvent) -> Values:

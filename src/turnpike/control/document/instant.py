@@ -6,6 +6,8 @@ import calendar
 import re
 from datetime import date
 
+from turnpike.ports.clock import SECOND_NS
+
 _FORM = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
@@ -30,7 +32,7 @@ def instant_ns(text: str) -> int:
     if hour > 23 or minute > 59 or second > 59:
         raise ValueError("the clock has no such time")
     seconds = calendar.timegm((year, month, day, hour, minute, second)) - _offset_seconds(found)
-    return seconds * 1_000_000_000 + int((found.group(7) or "0").ljust(9, "0"))
+    return seconds * SECOND_NS + int((found.group(7) or "0").ljust(9, "0"))
 
 
 def _offset_seconds(found: re.Match[str]) -> int:

@@ -19,6 +19,7 @@ from turnpike.control.services.snapshots import After, next_snapshot, stored_sna
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
 from turnpike.control.services.trail import Entry, continued
 from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
+from turnpike.ports.clock import SECOND_NS
 from turnpike.ports.store import Change, State, StoredKey, StoredSecret
 
 OVERLAP_MAX_SECONDS = 90 * 24 * 3600
@@ -26,8 +27,6 @@ OVERLAP_MAX_SECONDS = 90 * 24 * 3600
 
 SECRETS_MAX = 5
 """How many secrets may open one key at a time, rotations that overlap included."""
-
-_SECOND_NS = 1_000_000_000
 
 
 class Rotation(msgspec.Struct, frozen=True):
@@ -45,7 +44,7 @@ def rotate(plane: Plane, state: State, actor: Actor, name: str, rotation: Rotati
     secret = rotation.secret or minted_secret(plane)
     fresh = key_secret(plane, secret)
     _check_unused(state, fresh)
-    until = now + round(rotation.overlap_seconds * _SECOND_NS)
+    until = now + round(rotation.overlap_seconds * SECOND_NS)
     kept = tuple(_until(old, until) for old in found.stored.secrets if until > now and _is_valid(old, now))
     if len(kept) >= SECRETS_MAX:
         raise Conflict(f'key "{name}" has {len(kept)} secrets that are valid: wait until one of them expires')
