@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.control_api.bench import SetClock
-from turnpike.control.publish import Delivery, Publication, Published, delivery_for
+from turnpike.control.publish import WORKERS_MAX, Delivery, Publication, Published, delivery_for, is_ahead
 from turnpike.ports.link import Report
 
 pytestmark = pytest.mark.anyio
@@ -59,8 +59,29 @@ def test_what_a_worker_holds_ready_is_published_without_its_bytes() -> None:
     assert delivery_for(a_report(running="1-a", offered="2-b"), TWO, None) == Delivery("publish", "2-b", b"")
 
 
-def test_what_a_worker_refused_is_not_pressed_upon_it() -> None:
-    assert delivery_for(a_report(running="1-a", refused="2-b"), TWO, None) is None
+def test_what_is_published_reaches_a_worker_that_refused_it_as_an_offer() -> None:
+    assert delivery_for(a_report(running="1-a", refused="2-b"), TWO, None) == Delivery(
+        "publish", "2-b", b"two"
+    )
+
+
+def test_what_a_worker_has_in_hand_is_not_pressed_upon_it() -> None:
+    for report in (
+        a_report(running="1-a", published="2-b", preparing="2-b"),
+        a_report(running="1-a", published="2-b", refused="2-b"),
+    ):
+        assert delivery_for(report, TWO, None) is None
+
+
+def test_what_a_worker_tries_in_vain_gives_way_to_what_it_ran_before() -> None:
+    assert delivery_for(a_report(running="1-a", published="2-b"), ONE, None) == Delivery(
+        "publish", "1-a", b"one"
+    )
+
+
+def test_a_worker_that_tries_what_another_control_process_published_is_ahead() -> None:
+    assert is_ahead(a_report(running="1-a", published="2-b"), ONE)
+    assert not is_ahead(a_report(running="1-a", published="1-a"), ONE)
 
 
 def test_a_worker_that_is_going_away_is_not_asked() -> None:
@@ -175,3 +196,54 @@ async def test_stopping_answers_everybody_who_waits() -> None:
         await asyncio.sleep(0)
         publication.stop()
         assert await held is None
+
+
+async def test_two_processes_that_go_by_one_name_are_two_workers() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    twins = [a_report(running="1-a", instance=instance) for instance in ("one", "other")]
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        polls = [tasks.create_task(publication.answer(report)) for report in twins]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [poll.done() for poll in polls] == [False, False]
+        assert [view.report for view in publication.workers()] == twins
+        publication.publish(TWO)
+    assert [poll.result() for poll in polls] == [Delivery("publish", "2-b", b"two")] * 2
+
+
+async def test_a_worker_beyond_those_that_are_kept_in_mind_is_told_what_is_published() -> None:
+    publication = Publication(SetClock())
+    publication.publish(ONE)
+    for number in range(WORKERS_MAX):
+        await publication.answer(a_report(worker=f"h/{number}", running="1-a"), hold_seconds=0)
+    one_more = a_report(worker="h/one-more")
+    assert await publication.answer(one_more) == Delivery("publish", "1-a", b"one")
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        held = tasks.create_task(publication.answer(a_report(worker="h/one-more", running="1-a")))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not held.done()
+        publication.publish(TWO)
+    assert held.result() == Delivery("publish", "2-b", b"two")
+
+
+def test_what_is_published_says_whether_it_is_later() -> None:
+    publication = Publication(SetClock())
+    said = [publication.publish(snapshot) for snapshot in (ONE, THREE, TWO, THREE)]
+    assert said == [True, True, False, False]
+    assert publication.current == THREE
+
+
+def test_what_is_published_is_set_back_only_in_place_of_what_the_store_lost() -> None:
+    publication = Publication(SetClock())
+    publication.publish(TWO)
+    publication.publish(THREE)
+    assert not publication.set_back(ONE, TWO)
+    assert not publication.set_back(THREE, THREE)
+    assert publication.current == THREE
+    assert publication.set_back(ONE, THREE)
+    assert publication.current == ONE
+    fork = Published("1-z", 1, 0, b"fork")
+    assert publication.set_back(fork, ONE)
+    assert publication.current == fork

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 
 import httpx
 import msgspec
@@ -12,10 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from tests.control_api.bench import Bench, caller, made_key
-from turnpike.adapters.sql.store import open_postgres_store
+from turnpike.adapters.sql.store import SqlStore, open_postgres_store
 from turnpike.control.app import make_control
+from turnpike.domain.errors import StoreUnavailable
 from turnpike.domain.snapshot import decode_snapshot
 from turnpike.ports.sealing import local_token, node_token
+from turnpike.ports.store import StoredSnapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -68,12 +71,14 @@ class Worker:
 
 @asynccontextmanager
 async def working(bench: Bench, app: FastAPI, *refusing: bool) -> AsyncIterator[list[Worker]]:
-    """Workers that have reached control; `refusing` says of each whether it refuses what it is offered."""
+    """Workers that control knows to run something; `refusing` says of each whether it refuses what it is offered."""
     token = node_token(bench.plane.seal)
     workers = [Worker(app, token, f"host/{slot}", refuses) for slot, refuses in enumerate(refusing)]
     async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(worker.work()) for worker in workers]
-        while any(worker.running is None for worker in workers):
+        while sum(view.report.running is not None for view in app.state.road.publication.workers()) < len(
+            workers
+        ):
             await asyncio.sleep(0)
         yield workers
         for task in running:
@@ -218,6 +223,76 @@ async def test_a_publication_of_another_control_process_is_followed(bench: Bench
         latest = bench.plane.store.snapshots(1)[0].version
         async with asyncio.timeout(BOUND_SECONDS):
             while app.state.road.publication.current.version != latest:
+                await asyncio.sleep(0.02)
+
+
+@contextmanager
+def put_back(bench: Bench) -> Iterator[None]:
+    """The store is at the end what it was at the beginning, as if restored from a copy; control runs on."""
+    file = bench.path / "turnpike.db"
+    with closing(sqlite3.connect(":memory:")) as copy, closing(sqlite3.connect(file)) as live:
+        live.backup(copy)
+        yield
+        copy.backup(live)
+
+
+async def test_workers_run_what_is_stored_when_the_store_was_put_back(bench: Bench) -> None:
+    async with control(bench) as (app, client), working(bench, app, False) as (worker,):
+        await client.put("/api/v1/keys/kept", json={"role": "viewer"})
+        with put_back(bench):
+            await client.put("/api/v1/keys/lost", json={"role": "viewer"})
+            while "lost" not in worker.keys:
+                await asyncio.sleep(0)
+        while "lost" in worker.keys:
+            await asyncio.sleep(0.001)
+        status = (await client.get("/api/v1/snapshot")).json()
+        assert status["version"] == bench.plane.store.snapshots(1)[0].version == worker.running
+        assert set(worker.keys) == {"administrator", "kept"}
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+async def test_a_change_just_after_the_store_was_put_back_reaches_every_worker(
+    bench: Bench, lost: int
+) -> None:
+    async with control(bench) as (app, client), working(bench, app, False) as (worker,):
+        with put_back(bench):
+            for number in range(lost):
+                await client.put(f"/api/v1/keys/lost-{number}", json={"role": "viewer"})
+            bench.clock.pass_seconds(1)
+        answer = await client.post(
+            "/api/v1/apply?owner=d", json={"teams": [{"name": "t"}], "keys": [{"name": "new", "team": "t"}]}
+        )
+        stored = bench.plane.store.snapshots(1)[0].version
+        assert answer.json()["version"] == stored
+        assert [w["running"] for w in answer.json()["workers"]] == [stored]
+        assert (worker.running, set(worker.keys)) == (stored, {"administrator", "new"})
+
+
+class ShyStore(SqlStore):
+    """A store that takes changes, and shows no snapshot while it is told so."""
+
+    shows_nothing = False
+
+    def snapshots(self, limit: int) -> tuple[StoredSnapshot, ...]:
+        if self.shows_nothing:
+            raise StoreUnavailable("the store cannot be used")
+        return super().snapshots(limit)
+
+
+async def test_a_change_that_is_made_is_answered_so_when_the_store_goes_away_behind_it(bench: Bench) -> None:
+    assert isinstance(bench.plane.store, SqlStore)
+    store = ShyStore(bench.plane.store.engine)
+    shy = msgspec.structs.replace(bench, plane=msgspec.structs.replace(bench.plane, store=store))
+    async with control(shy) as (app, client):
+        with put_back(bench):
+            await client.put("/api/v1/keys/lost", json={"role": "viewer"})
+            bench.clock.pass_seconds(1)
+        store.shows_nothing = True
+        answer = await client.put("/api/v1/keys/new", json={"role": "viewer"})
+        assert answer.status_code == 201
+        store.shows_nothing = False
+        async with asyncio.timeout(BOUND_SECONDS):
+            while app.state.road.publication.current.version != store.snapshots(1)[0].version:
                 await asyncio.sleep(0.02)
 
 

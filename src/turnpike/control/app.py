@@ -159,6 +159,8 @@ async def _follow(road: Road) -> None:
             if not is_told:
                 _log.error("store.unavailable", reason=fault.message)
             is_told = True
+            # What comes back may be another state of it that has the same number.
+            seen = -1
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -15,8 +15,8 @@ import msgspec
 
 from turnpike.domain.errors import ProvisionRefused
 from turnpike.domain.snapshot import Snapshot, encode_snapshot
-from turnpike.ports.clock import Clock
-from turnpike.ports.link import Phase, Report
+from turnpike.ports.clock import SECOND_NS, Clock
+from turnpike.ports.link import HOLD_LEAST_SECONDS, Phase, Report
 from turnpike.ports.store import StoredSnapshot
 
 HOLD_SECONDS = 15.0
@@ -28,16 +28,11 @@ LIVE_SECONDS = 20.0
 OFFER_SECONDS = 5.0
 """How long workers have to provision a candidate; who says nothing is waited for no more until he is heard of."""
 
-PREPARING_HOLD_SECONDS = 0.25
-"""How long the question of a worker that still provisions is held: it has more to say soon."""
-
 SPREAD_SECONDS = 2.0
 """How long an answer waits for workers to say that they run what was published."""
 
 WORKERS_MAX = 4096
-"""More workers than this are not kept in mind."""
-
-_SECOND_NS = 1_000_000_000
+"""More workers than this are not kept in mind: they are told what is published, and are offered nothing first."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -75,8 +70,11 @@ def published_before(stored: StoredSnapshot) -> Published:
 
 
 def delivery_for(report: Report, current: Published | None, candidate: Published | None) -> Delivery | None:
-    """What there is to say to a worker now, first of all what is published; None where it has to wait."""
-    if current is not None and current.version not in (report.running, report.refused):
+    """What there is to say to a worker now, first of all what is published; None where it has to wait.
+
+    What it was told to serve from is not said again: it tries by itself until it can.
+    """
+    if current is not None and current.version != _heard(report):
         held_ready = report.offered == current.version
         return Delivery("publish", current.version, b"" if held_ready else current.body)
     if candidate is None or not _is_asked(report) or candidate.version in _settled(report):
@@ -85,14 +83,24 @@ def delivery_for(report: Report, current: Published | None, candidate: Published
 
 
 def is_ahead(report: Report, current: Published | None) -> bool:
-    """Whether a worker runs something later than what is published here: another control process may be quicker."""
-    serial = (report.running or "").partition("-")[0]
+    """Whether a worker heard of something later than what is published here: another control process may be quicker."""
+    serial = (_heard(report) or "").partition("-")[0]
     return current is not None and serial.isdecimal() and int(serial) > current.serial
+
+
+def _heard(report: Report) -> str | None:
+    """What a worker was last told to serve from, or else found on its own disk."""
+    return report.published or report.running
 
 
 def _settled(report: Report) -> tuple[str | None, ...]:
     """The candidates that a worker need not be offered again."""
     return report.offered, report.refused, report.preparing
+
+
+def _name(report: Report) -> str:
+    """By what a worker is told from every other; in order, it is the one that people know."""
+    return f"{report.worker} {report.instance}"
 
 
 def _is_asked(report: Report) -> bool:
@@ -127,13 +135,16 @@ class Publication:
     async def answer(self, report: Report, hold_seconds: float = HOLD_SECONDS) -> Delivery | None:
         """What the worker is told: at once where there is something, else when there is, or None after the hold."""
         view = self._seen(report)
-        self._silent -= {report.worker}
+        name = _name(report)
+        is_kept = self._workers.get(name) is view
+        self._silent -= {name}
         if report.preparing is not None:
-            hold_seconds = min(hold_seconds, PREPARING_HOLD_SECONDS)
+            # It has more to say soon.
+            hold_seconds = min(hold_seconds, HOLD_LEAST_SECONDS)
         try:
             async with asyncio.timeout(hold_seconds):
-                while not self._stopped and self._workers.get(report.worker) is view:
-                    delivery = delivery_for(report, self.current, self._candidate)
+                while not self._stopped and (not is_kept or self._workers.get(name) is view):
+                    delivery = delivery_for(report, self.current, self._candidate if is_kept else None)
                     if delivery is not None:
                         return delivery
                     await self._news.wait()
@@ -143,9 +154,9 @@ class Publication:
 
     def leave(self, report: Report) -> None:
         """The worker that sent this report hung up: it is not waited for."""
-        view = self._workers.get(report.worker)
+        view = self._workers.get(_name(report))
         if view is not None and view.report is report:
-            del self._workers[report.worker]
+            del self._workers[_name(report)]
             self._tell()
 
     async def offer(self, candidate: Published) -> bool:
@@ -177,14 +188,19 @@ class Publication:
             )
         return not overtaken
 
-    def publish(self, snapshot: Published) -> None:
-        """From now on this is what every worker runs, unless something later is published already."""
+    def publish(self, snapshot: Published) -> bool:
+        """From now on this is what every worker runs; False where it is not later than what is published."""
         if self.current is not None and snapshot.serial <= self.current.serial:
-            return
-        if self._candidate is not None and self._candidate.serial <= snapshot.serial:
-            self._candidate = None
-        self.current = snapshot
-        self._tell()
+            return False
+        self._replace(snapshot)
+        return True
+
+    def set_back(self, snapshot: Published, lost: Published) -> bool:
+        """Publish what is not later, in place of what is lost; False where something else is published by now."""
+        if self.current is not lost or snapshot.version == lost.version:
+            return False
+        self._replace(snapshot)
+        return True
 
     async def spread(self, version: str) -> tuple[WorkerView, ...]:
         """The live workers, once all that are heard of run the version or a later one, or as they are after `SPREAD_SECONDS`."""
@@ -206,11 +222,17 @@ class Publication:
         """Whether control is going away."""
         return self._stopped
 
+    def _replace(self, snapshot: Published) -> None:
+        if self._candidate is not None and self._candidate.serial <= snapshot.serial:
+            self._candidate = None
+        self.current = snapshot
+        self._tell()
+
     def _seen(self, report: Report) -> WorkerView:
         self._forget_the_gone()
         view = WorkerView(report, self._clock.monotonic_ns())
-        if report.worker in self._workers or len(self._workers) < WORKERS_MAX:
-            self._workers[report.worker] = view
+        if _name(report) in self._workers or len(self._workers) < WORKERS_MAX:
+            self._workers[_name(report)] = view
         self._tell()
         return view
 
@@ -219,7 +241,7 @@ class Publication:
         return self._workers
 
     def _forget_the_gone(self) -> None:
-        oldest = self._clock.monotonic_ns() - round(LIVE_SECONDS * _SECOND_NS)
+        oldest = self._clock.monotonic_ns() - round(LIVE_SECONDS * SECOND_NS)
         self._workers = {name: view for name, view in self._workers.items() if view.seen_ns >= oldest}
         self._silent &= self._workers.keys()
 
@@ -235,13 +257,13 @@ class Publication:
     def _lacks(self, version: str, report: Report) -> bool:
         """Whether a worker that is heard of has still to take up the version, or what came after it."""
         latest = self.current.version if self.current else None
-        if report.worker in self._silent or not _is_asked(report):
+        if _name(report) in self._silent or not _is_asked(report):
             return False
         return report.running not in (version, latest)
 
     def _refusals(self, asked: frozenset[str], version: str) -> dict[str, str]:
         return {
-            name: view.report.fault or "no reason given"
+            view.report.worker: view.report.fault or "no reason given"
             for name, view in sorted(self._workers.items())
             if name in asked and view.report.refused == version
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from turnpike.domain.snapshot import Snapshot
@@ -21,6 +23,8 @@ class Swap:
         self._provisioner = provisioner
         self._metrics = metrics
         self._revoked: frozenset[str] = frozenset()
+        self.begun = asyncio.Event()
+        """Set from the first configuration on."""
 
     @property
     def running(self) -> str | None:
@@ -44,7 +48,7 @@ class Swap:
         serving = self._gate.serving
         if serving is None:
             return
-        revoked = frozenset(key.name for key in snapshot.keys if key.revoked)
+        revoked = _revoked_in(snapshot)
         if not revoked <= self._revoked:
             self._gate.serving = msgspec.structs.replace(
                 serving, identities=serving.identities.without(revoked)
@@ -54,9 +58,15 @@ class Swap:
     def take_up(self, serving: Serving) -> None:
         """Serve with it from now on."""
         old, self._gate.serving = self._gate.serving, serving
+        self._revoked = _revoked_in(serving.snapshot)
         self._metrics.name_models(_Labels(serving))
+        self.begun.set()
         if old is not None:
             self._provisioner.retire(old, serving)
+
+
+def _revoked_in(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(key.name for key in snapshot.keys if key.revoked)
 
 
 class _Labels:

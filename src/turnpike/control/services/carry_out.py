@@ -15,7 +15,7 @@ import structlog
 from turnpike.control.plane import Plane
 from turnpike.control.publish import Publication, published, published_before
 from turnpike.control.services.change import Decision
-from turnpike.domain.errors import Conflict
+from turnpike.domain.errors import Conflict, StoreUnavailable
 from turnpike.ports.store import Change, State, StoreMoved
 
 ATTEMPTS = 20
@@ -93,17 +93,34 @@ async def _stored(road: Road, decision: Decision) -> bool:
         await asyncio.to_thread(road.plane.store.commit, decision.change)
     except StoreMoved:
         return False
-    if decision.snapshot is not None:
-        road.publication.publish(published(decision.snapshot))
     _note(decision.change)
+    if decision.snapshot is not None and not road.publication.publish(published(decision.snapshot)):
+        await _publish_stored_soon(road)
     return True
 
 
+async def _publish_stored_soon(road: Road) -> None:
+    """As `publish_stored`, for a change that is made already, whatever becomes of this look into the store."""
+    try:
+        await publish_stored(road)
+    except StoreUnavailable as fault:
+        _log.error("store.unavailable", reason=fault.message)
+
+
 async def publish_stored(road: Road) -> None:
-    """Publish the newest snapshot in store, where it is later than what is published."""
+    """Publish the newest snapshot in store, where it is later than what is published, or that was lost.
+
+    A snapshot is in store before it is published. If a store that is read afterwards has nothing so
+    late, it was put back to an earlier state, and workers run what it holds now. Raises StoreUnavailable.
+    """
+    before = road.publication.current
     kept = await asyncio.to_thread(road.plane.store.snapshots, 1)
-    if kept:
-        road.publication.publish(published_before(kept[0]))
+    if not kept:
+        return
+    newest = published_before(kept[0])
+    if road.publication.publish(newest) or before is None or not road.publication.set_back(newest, before):
+        return
+    _log.error("store.put_back", lost=before.version, published=newest.version)
 
 
 def _note(change: Change) -> None:
