@@ -123,3 +123,22 @@ async def test_a_question_that_is_none_is_refused(bench: Bench, body: dict[str, 
     async with bench.client() as client:
         await applied(client, DOCUMENT)
         assert (await client.post("/api/v1/explain", json=body)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "words"),
+    [
+        ("everything", "locl/*", 'no model of this name is configured; did you mean "local/*"?'),
+        ("narrow", "fasst", 'do not allow the model; did you mean "fast"?'),
+    ],
+)
+async def test_a_mistyped_model_is_told_the_nearest(bench: Bench, key: str, model: str, words: str) -> None:
+    text = DOCUMENT.replace(
+        "models:\n", "models:\n  - {name: fast, targets: [{provider: near, model: m}]}\n", 1
+    )
+    async with bench.client() as client:
+        await applied(client, text)
+        await made_key(client, "everything", team="sales")
+        found = await _explained(client, key, model)
+    assert (found["allowed"], found["code"]) == (False, "model_not_found")
+    assert words in found["says"]

@@ -253,3 +253,20 @@ async def test_how_a_key_is_wrong_is_told(bench: Bench) -> None:
         assert await code(by_hand) == "401 revoked_key"
         bench.clock.pass_seconds(10 * 365 * 24 * 3600)
         assert await code(good) == "401 expired_key"
+
+
+async def test_a_caller_is_told_which_key_it_showed(bench: Bench) -> None:
+    async with bench.serving() as app, caller(app, bench.administrator) as owner:
+        await owner.put("/api/v1/users/ada", json={"role": "viewer"})
+        adas = await made_key(owner, "adas-laptop", user="ada")
+        said = [(await owner.get("/api/v1/whoami")).json()]
+        for key in (adas, local_token(bench.plane.seal)):
+            async with caller(app, key) as other:
+                said.append((await other.get("/api/v1/whoami")).json())
+        created = (await owner.get("/api/v1/audit?kind=keys&name=adas-laptop")).json()["items"][0]
+    assert [(one["actor"], one["key"]) for one in said] == [
+        ("keys/administrator", "administrator"),
+        ("users/ada", "adas-laptop"),
+        ("local", None),
+    ]
+    assert created["detail"] == {"owner": "api", "secret": "made"}

@@ -61,8 +61,8 @@ def echoes(exchange: Exchange) -> None:
 
 def explained(road: Road, key: str, model: str, surface: str) -> dict[str, Any]:
     done = road.command("explain", key, model, "--surface", surface, "--json")
-    assert done.returncode == 0, done.stderr
     values: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if values["allowed"] else 1), done.stderr
     return values
 
 
@@ -85,14 +85,19 @@ def test_the_explanation_is_what_the_gateway_does(explained_road: Road, key: str
 
 
 def test_people_read_a_verdict_levels_and_targets(explained_road: Road) -> None:
-    shown = explained_road.command("explain", "narrow", "openai/x").stdout
+    allowed = explained_road.command("explain", "narrow", "openai/x")
+    shown = allowed.stdout
+    assert allowed.returncode == 0
     assert shown.startswith("allowed: ")
     assert "keys/narrow" in shown
     assert "openai/x means openai/*, the star being x" in shown
     assert "fake-openai/x" in shown
     assert "connect 5 s" in shown
-    refused = explained_road.command("explain", "narrow", "gpt").stdout
-    assert refused.startswith("refused (model_not_allowed): keys/narrow does not allow the model")
+    refused = explained_road.command("explain", "narrow", "gpt")
+    assert refused.returncode == 1
+    assert refused.stdout.startswith("refused (model_not_allowed): keys/narrow does not allow the model")
+    assert "gpt means" not in refused.stdout
+    assert "\ngpt goes to these targets, in this order:\n" in refused.stdout
 
 
 def test_a_key_that_is_not_there_is_said(explained_road: Road) -> None:

@@ -287,8 +287,12 @@ def test_a_limit_by_flag_refuses_and_lets_through_again() -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--error", "200"), "--error: Expected `int` >= 400"),
-        (("--cut", "somewhere"), "--cut: Invalid enum value"),
+        (("--error", "200"), "--error: found '200'; allowed: a whole number from 400 to 599"),
+        (("--cut", "nowhere"), "--cut: found 'nowhere'; allowed: body, headers, middle, terminator"),
+        (
+            ("--requests-per-minute", "many"),
+            "--requests-per-minute: found 'many'; allowed: a whole number, 0 or more",
+        ),
         (("--listen", "nowhere"), "no address"),
     ],
 )

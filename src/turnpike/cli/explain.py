@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,6 +12,9 @@ from turnpike.cli.options import CLIENT_SETTINGS, with_settings
 from turnpike.cli.output import write_json, write_table
 from turnpike.domain.surface import SURFACES
 
+DONE: Final = 0
+REFUSED: Final = 1
+
 
 @click.command()
 @click.argument("key")
@@ -19,8 +22,10 @@ from turnpike.domain.surface import SURFACES
 @click.option("--surface", type=click.Choice(SURFACES), help="Only for calls on this surface.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @with_settings(*CLIENT_SETTINGS)
-def explain(found: Configuration, key: str, model: str, surface: str | None, as_json: bool) -> None:
+def explain(found: Configuration, key: str, model: str, surface: str | None, as_json: bool) -> int:
     """Say why a key may or may not ask for a model, and where such a call would go.
+
+    Ends with status 0 where the gateway would take the call, 1 where it would refuse it.
 
     \b
     Example: turnpike explain research-app fast
@@ -29,17 +34,29 @@ def explain(found: Configuration, key: str, model: str, surface: str | None, as_
     answer = control_client(found).send("POST", "/api/v1/explain", question).json()
     if as_json:
         write_json(answer)
-        return
+    else:
+        _show(answer)
+    return DONE if answer["allowed"] else REFUSED
+
+
+def _show(answer: dict[str, Any]) -> None:
     verdict = "allowed" if answer["allowed"] else f"refused ({answer['code']})"
     click.echo(f"{verdict}: {answer['says']}\n")
     write_table(("LEVEL", "MODELS", "SURFACES"), [_level(level) for level in answer["levels"]])
     if answer["means"] is not None:
-        star = f", the star being {answer['star']}" if answer["star"] else ""
-        click.echo(f"\n{model} means {answer['means']}{star}; tried in this order:")
+        click.echo(f"\n{_meaning(answer)}, in this order:")
         write_table(("TARGET", "RETRIES", "LIMITS"), [_target(target) for target in answer["targets"]])
     for name in ("required_tags", "networks"):
         if answer[name]:
             click.echo(f"\n{name.replace('_', ' ')}: {', '.join(answer[name])}")
+
+
+def _meaning(answer: dict[str, Any]) -> str:
+    model, means = answer["model"], answer["means"]
+    if means == model:
+        return f"{model} goes to these targets"
+    star = f", the star being {answer['star']}" if answer["star"] else ""
+    return f"{model} means {means}{star}; it goes to these targets"
 
 
 def _level(level: dict[str, Any]) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.sim import run_sim
 from turnpike.cli.failure import Failure
 from turnpike.settings import Address
+from turnpike.sim.allowed import faulty_field, said_of
 from turnpike.sim.meanings import SETTING_MEANINGS, STEERING_MEANINGS
 from turnpike.sim.settings import SimSettings
 from turnpike.sim.steering import Steering
@@ -59,8 +60,9 @@ def sim(listen: str, **values: Any) -> int:
         settings = msgspec.convert({**rest, "steering": steering}, SimSettings, strict=False)
         return run_sim(settings, _address(listen), click.echo)
     except msgspec.ValidationError as fault:
-        what, _, field = str(fault).partition(" - at `$.")
-        raise click.UsageError(f"--{_flag(field.rstrip('`'))}: {what}") from None
+        field = faulty_field(fault)
+        struct = Steering if field in STEERING_MEANINGS else SimSettings
+        raise click.UsageError(f"--{_flag(field)}: {said_of(struct, field, given[field])}") from None
     except CannotStart as fault:
         raise Failure(str(fault)) from None
 

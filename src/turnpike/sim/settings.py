@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from turnpike.sim.steering import Steering
+from turnpike.sim.steering import Count, Steering
 
 
 class SimSettings(msgspec.Struct, frozen=True):
@@ -23,5 +23,5 @@ class SimSettings(msgspec.Struct, frozen=True):
     fresh_ids: bool = False
     keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    requests_per_minute: int = 0
-    tokens_per_minute: int = 0
+    requests_per_minute: Count = 0
+    tokens_per_minute: Count = 0

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from turnpike.sim.allowed import faulty_field, said_of
+
 PREFIX = "x-sim-"
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -93,8 +95,8 @@ def steer(defaults: Steering, headers: Mapping[bytes, bytes]) -> Steering:
     try:
         wished = msgspec.convert(wishes, Steering, strict=False)
     except msgspec.ValidationError as error:
-        what, _, field = str(error).partition(" - at `$.")
-        raise BadSteering(f"{header_of(field.rstrip('`'))}: {what}") from None
+        field = faulty_field(error)
+        raise BadSteering(f"{header_of(field)}: {said_of(Steering, field, wishes[field])}") from None
     return msgspec.structs.replace(defaults, **{name: getattr(wished, name) for name in wishes})
 
 

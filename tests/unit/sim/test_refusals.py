@@ -152,9 +152,31 @@ def test_a_header_that_is_not_known_or_not_allowed_is_refused_by_name() -> None:
     assert (
         stage.message(x_sim_error="200")
         .json["error"]["message"]
-        .startswith("x-sim-error: Expected `int` >= 400")
+        .startswith("x-sim-error: found '200'; allowed: a whole number from 400 to 599")
     )
     assert stage.chat(x_sim_cut="somewhere").status == 400
+
+
+@pytest.mark.parametrize(
+    ("header", "found", "allowed"),
+    [
+        ("x-sim-latency-ms", "soon", "a number from 0 to 3600000"),
+        ("x-sim-cut", "nowhere", "body, headers, middle, terminator"),
+        ("x-sim-input-tokens", "-1", "a whole number, 0 or more"),
+        ("x-sim-extras", "perhaps", "true or false"),
+        ("x-sim-fault-share", "2", "a number from 0 to 1"),
+        ("x-sim-usage", "most", "given, none"),
+    ],
+)
+def test_a_wish_that_cannot_be_says_what_was_found_and_what_is_allowed(
+    header: str, found: str, allowed: str
+) -> None:
+    refused = Stage().chat(**{header.replace("-", "_"): found})
+    assert refused.status == 400
+    assert (
+        refused.json["error"]["message"]
+        == f"{header}: found '{found}'; allowed: {allowed} (simulated by turnpike sim)"
+    )
 
 
 def test_more_models_can_be_known() -> None:

@@ -263,7 +263,7 @@ PROVIDER = Kind(
             Field("proxy", ProxyUrl(), "HTTP proxy for calls to it; a URL with a password, or with a reference, is a secret.",
                   default="none"),
             Field("region", _REGION, "Where it computes, for records and routing."),
-            Field("discount_percent", Number(0, 100), "Taken off the list price.", default="0"),
+            Field("discount_percent", Number(0, 100), "Taken off the list price; it counts once calls have prices, and changes nothing yet.", default="0"),
         ),
         _check,
     ),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from turnpike.control.compile import levels_of
+from turnpike.control.document.fault import suggestion
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.permissions import Actor
 from turnpike.control.plane import Plane
@@ -85,7 +86,9 @@ def explain(plane: Plane, actor: Actor, question: Question) -> Explanation:
     targets = _targets(plane, snapshot, found)
     fault = (
         _key_fault(published, plane.clock.now_ns())
-        or _access_fault(levels, question, found is not None)
+        or _access_fault(
+            levels, question, _nearest(snapshot.models, question.model) if found is None else None
+        )
         or _surface_fault(targets, question)
     )
     code, says = fault or (None, "the gateway takes such a call")
@@ -184,7 +187,13 @@ def _last_end(key: PublishedKey) -> int | None:
     return None if None in ends else max(end for end in ends if end is not None)
 
 
-def _access_fault(levels: tuple[LevelSays, ...], question: Question, is_known: bool) -> _Fault | None:
+def _nearest(models: Iterable[Model], name: str) -> str:
+    """Models are no secret from anybody who may ask: all of them are compared."""
+    return suggestion(name, (model.name for model in models))
+
+
+def _access_fault(levels: tuple[LevelSays, ...], question: Question, nearest: str | None) -> _Fault | None:
+    """`nearest` says which model was meant, None where there is one of the name."""
     denying = [level.level for level in levels if level.allows_surface is False]
     if denying:
         return "surface_not_allowed", f"{_those(denying)} not allow the surface {question.surface}"
@@ -192,11 +201,13 @@ def _access_fault(levels: tuple[LevelSays, ...], question: Question, is_known: b
         denied = "no level names any model, so that nothing is allowed"
     elif refusing := [level.level for level in levels if level.allows_model is False]:
         denied = f"{_those(refusing)} not allow the model"
-    elif is_known:
+    elif nearest is None:
         return None
     else:
-        return "model_not_found", "no model of this name is configured"
-    return ("model_not_allowed", denied) if is_known else ("model_not_found", f"no such model; {denied}")
+        return "model_not_found", f"no model of this name is configured{nearest}"
+    if nearest is None:
+        return "model_not_allowed", denied
+    return "model_not_found", f"no such model; {denied}{nearest}"
 
 
 def _surface_fault(targets: tuple[TargetSays, ...], question: Question) -> _Fault | None:

@@ -107,7 +107,7 @@ def _actor(plane: Plane, key: Key) -> Actor:
     """The key's rights: its own, or those of the user whose key it is."""
     if key.user is None:
         rights = rights_of(key, {})
-        return Actor(f"keys/{key.name}", role=rights.role, teams=rights.teams)
+        return Actor(f"keys/{key.name}", key.name, rights.role, rights.teams)
     user = plane.store.resource("users", key.user)
     standing = {ResourceId("users", key.user): held_of(user)} if user else {}
     rights = rights_of(key, standing | _teams(plane))

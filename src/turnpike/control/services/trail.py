@@ -57,7 +57,7 @@ def continued(plane: Plane, head: AuditHead, actor: Actor, entries: Iterable[Ent
     change = uuid7(at_ns, plane.randomness.take(10).hex())
     events = []
     for entry in entries:
-        detail = {**entry.detail, "key": actor.key} if actor.key else entry.detail
+        detail = {**entry.detail, **_key_of(actor)}
         event = AuditEvent(
             serial=head.serial + 1,
             at_ns=at_ns,
@@ -99,6 +99,11 @@ def verify_trail(plane: Plane) -> Verdict:
         fault = "the trail's end is not the one that was written"
         return Verdict(reached.serial, intact=False, fault=fault, at_serial=head.serial)
     return Verdict(reached.serial, intact=True)
+
+
+def _key_of(actor: Actor) -> dict[str, object]:
+    """The key that a user showed; an actor that is a key itself is named by it already."""
+    return {"key": actor.key} if actor.key and actor.name != f"keys/{actor.key}" else {}
 
 
 def _fault(plane: Plane, before: AuditHead, event: AuditEvent) -> str | None:
