@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import cast
 
 import pytest
+import uvloop
 
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.upstream.connection import UpstreamConnection
@@ -69,3 +71,27 @@ def test_where_every_address_is_silent_time_is_what_ran_out() -> None:
     with pytest.raises(Unreached, match="did not accept a connection within") as unreached:
         dialled(SILENT, SILENT)
     assert unreached.value.timed_out
+
+
+async def refused(port: int, times: int) -> int:
+    """How many objects only the cyclic collector finds after so many dials that nobody took."""
+    dialler = Dialler(
+        Origin(False, "models.example.test", port, ""), None, None, cast("Resolver", Names(LISTENING))
+    )
+    pool = Pool(dialler, Deadlines())
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(times):
+            with suppress(Unreached):
+                await dialler.dial(lambda: UpstreamConnection(pool), 5)
+        return gc.collect()
+    finally:
+        gc.enable()
+
+
+def test_dials_that_fail_leave_nothing_to_the_cyclic_collector() -> None:
+    with socket.socket() as closed:
+        closed.bind((LISTENING, 0))
+        found = [uvloop.run(refused(closed.getsockname()[1], times)) for times in (1, 101)]
+    assert found[1] - found[0] < 100, "not a thing for each dial"

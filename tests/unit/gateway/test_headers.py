@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -132,7 +133,7 @@ def test_an_address_is_taken_apart(url: str, origin: Origin, authority: str) -> 
 
 @pytest.mark.parametrize("url", ["ftp://h", "h:80", "", "http://", "http://h:99999"])
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"not an http|out of range"):
+    with pytest.raises(ValueError, match=r"not an http or https address|a bad host or port"):
         read_origin(url)
 
 
@@ -140,6 +141,24 @@ def test_a_proxys_credential_is_read_from_its_address() -> None:
     assert read_proxy("http://user:pass@proxy:3128").credential == "user:pass"
     assert read_proxy("http://us%40er:p%3Aw@proxy").credential == "us@er:p:w"
     assert read_proxy("http://proxy").port == 80
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:se/cret@proxy:3128",
+        "http://user:se#cret@proxy:3128",
+        "http://user:cret[@proxy:3128",
+        "http://user:cret@proxy:99999",
+        "socks5://user:cret@proxy",
+    ],
+)
+@pytest.mark.parametrize("read", [read_proxy, read_origin])
+def test_what_is_said_of_a_bad_address_shows_nothing_of_it(read: Callable[[str], object], url: str) -> None:
+    with pytest.raises(ValueError, match="URL") as bad:
+        read(url)
+    assert "cret" not in str(bad.value)
+    assert "user" not in str(bad.value)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ GONE: Final = select.POLLHUP | select.POLLRDHUP
 
 
 _NO_PARSER: Final = httptools.HttpResponseParser(None)
-"""Stands in for a closed connection's own, so that the two do not hold each other in memory."""
+"""Stands in for the own one of a connection that is not open, so that the two do not hold each other in memory."""
 
 
 class Owner(Protocol):
@@ -91,7 +91,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         super().__init__()
         self._pool = pool
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = _NO_PARSER
         self._poll: select.poll | None = None
         self._descriptor: int | None = None
         self._copy: int | None = None
@@ -239,6 +239,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready to send."""
         self._transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpResponseParser(self)
         sock = transport.get_extra_info("socket")
         if sock is None:
             return

@@ -54,9 +54,13 @@ class Dialler:
                     return await self._dial_address(made, address, port)
             except OSError as refused:
                 fault = refused
-        if isinstance(fault, TimeoutError):
-            raise fault
-        raise Unreached(f"{self._origin.authority} cannot be reached: {_reason(fault)}.") from fault
+        try:
+            if isinstance(fault, TimeoutError):
+                raise fault
+            raise Unreached(f"{self._origin.authority} cannot be reached: {_reason(fault)}.") from fault
+        finally:
+            # An error holds the frames that it went through, this one among them.
+            fault = None
 
     async def _dial_address(self, made: Made, address: str, port: int) -> UpstreamConnection:
         if self._proxy is not None and self._origin.secure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
@@ -35,22 +35,31 @@ class Proxy(msgspec.Struct, frozen=True):
 
 
 def read_origin(url: str) -> Origin:
-    """The parts of a provider's base URL. Raises ValueError where it is not one."""
-    parts = urlsplit(url)
+    """The parts of a provider's base URL. Raises ValueError where it is not one; its words never show the URL."""
+    parts, port = _split(url)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http or https address")
+        raise ValueError("its base URL is not an http or https address")
     return Origin(
         secure=parts.scheme == "https",
         host=parts.hostname,
-        port=parts.port or DEFAULT_PORTS[parts.scheme],
+        port=port or DEFAULT_PORTS[parts.scheme],
         path=parts.path.rstrip("/"),
     )
 
 
 def read_proxy(url: str) -> Proxy:
-    """The parts of a proxy's URL. Raises ValueError where it is not an http one."""
-    parts = urlsplit(url)
+    """The parts of a proxy's URL. Raises ValueError where it is not an http one; its words never show the URL."""
+    parts, port = _split(url)
     if parts.scheme != "http" or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http proxy's address")
+        raise ValueError("its proxy's URL is not an http address")
     credential = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-    return Proxy(parts.hostname, parts.port or 80, credential)
+    return Proxy(parts.hostname, port or 80, credential)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts, and the port if there is one. What the library says of a bad URL may show a password in it."""
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port
+    except ValueError:
+        raise ValueError("a URL of it has a bad host or port") from None

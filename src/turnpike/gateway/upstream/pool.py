@@ -97,7 +97,10 @@ class Pool:
             self._idle.remove(connection)
 
     def close(self) -> None:
-        """No new use: idle connections close now, others when their call is over."""
+        """Keep nothing: idle connections close now, others when their call is over.
+
+        A call that was planned before may still go out; what it is sent on closes behind it.
+        """
         self._closed = True
         while self._idle:
             self._idle.pop().cut()
