@@ -176,7 +176,9 @@ def check_draining(refused: httpx.Response) -> None:
 
 
 def test_a_gateway_that_never_had_a_configuration_says_so(tmp_path: Path) -> None:
-    environ = an_environment(tmp_path / "home", TURNPIKE_CONTROL_URL="http://127.0.0.1:9")
+    environ = an_environment(
+        tmp_path / "home", TURNPIKE_CONTROL_URL="http://127.0.0.1:9", TURNPIKE_MASTER_KEY="ab" * 32
+    )
     with Process(["gateway"], environ, tmp_path) as process:
         (listening,) = process.wait_for_event("worker.listening")
         url = f"http://127.0.0.1:{listening['port']}"

@@ -115,7 +115,7 @@ def test_a_control_with_another_master_key_is_refused(tmp_path: Path, store_url:
     with a_control(tmp_path, "one", store_url):
         environ = {**environ_of(tmp_path / "home", store_url), "TURNPIKE_MASTER_KEY": "cd" * 32}
         done = run_command(["control"], environ, tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert "another master key" in done.stderr
 
 

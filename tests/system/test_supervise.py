@@ -178,6 +178,25 @@ def test_workers_start_without_a_control_that_does_not_become_ready() -> None:
     assert any("last good snapshot" in text for text in watcher.said)
 
 
+def test_what_was_late_is_told_once_it_is_ready() -> None:
+    watcher = Watcher()
+    told: list[tuple[bool, bool]] = []
+    slow = READY + "time.sleep(0.6)\n" + WELL
+    plan = msgspec.structs.replace(
+        a_plan(watcher, a_role("control", slow), a_role("gateway-0", WELL), ready_within_seconds=0.3),
+        started=lambda control, workers: told.append((control.ready, all(w.ready for w in workers))),
+        without_control="nothing is served",
+    )
+
+    async def story() -> None:
+        await until(lambda: len(told) == 2)
+        stop()
+
+    assert run(plan, story) == 0
+    assert told == [(False, True), (True, True)]
+    assert any("nothing is served" in text for text in watcher.said)
+
+
 def test_a_control_that_says_that_it_never_will_start_ends_the_whole_with_status_1() -> None:
     watcher = Watcher()
     refuses = READY + "say(type='failed', text='turnpike.yaml:1:1: no')\nsys.exit(78)"

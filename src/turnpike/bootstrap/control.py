@@ -101,7 +101,7 @@ def _locked(settings: Settings) -> Iterator[None]:
     try:
         lock = HomeLock(settings.home)
     except HomeInUse as fault:
-        raise CannotStart(str(fault)) from None
+        raise CannotStartYet(str(fault)) from None
     except OSError as fault:
         raise CannotStart(told_of_file(fault)) from None
     try:
@@ -119,7 +119,7 @@ def _listening(settings: Settings, *, shared: bool) -> socket.socket:
         listener = bind_shared(host, port)
         listener.listen(BACKLOG)
     except PortTaken as fault:
-        raise CannotStart(
+        raise CannotStartYet(
             f"{fault}: stop it, or choose another address with TURNPIKE_CONTROL_LISTEN"
         ) from None
     except OSError as fault:

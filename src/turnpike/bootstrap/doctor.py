@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import importlib.metadata
-import re
 import resource
 import shutil
 import sys
@@ -21,7 +19,8 @@ from turnpike.bootstrap.access import control_client, control_url
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.document import DOCUMENT_MAX_BYTES, read_start_document
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.bootstrap.home import MASTER_KEY_NAME, STORE_NAME, existing_seal
+from turnpike.bootstrap.home import MASTER_KEY_NAME, SNAPSHOT_NAME, STORE_NAME, existing_seal
+from turnpike.bootstrap.packages import CONTROL, required
 from turnpike.bootstrap.running import Running, running_at
 from turnpike.bootstrap.store_check import look_at_store
 from turnpike.client import Answer, ControlClient, ControlFault, quoted
@@ -30,9 +29,9 @@ from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import read_document as parse_document
 from turnpike.doctor.finding import Finding, unknown
 from turnpike.doctor.machine import (
-    Package,
     Port,
     clock_finding,
+    control_packages_finding,
     disk_finding,
     home_finding,
     open_files_finding,
@@ -61,14 +60,11 @@ from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 
-DISTRIBUTION = "turnpike-ai"
 LOOK_SECONDS = 5.0
 CHECK_SECONDS = 15.0
 """Control gives a provider 10 s to answer."""
 
-SNAPSHOT_NAME = "snapshot/current"
 _VARIABLES = tuple(kind.credential_variable for kind in PROVIDERS.values() if kind.credential_variable)
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?>=([0-9.]+)")
 
 
 def examine(found: Configuration) -> tuple[Finding, ...]:
@@ -92,30 +88,14 @@ def examine(found: Configuration) -> tuple[Finding, ...]:
 
 def _machine(settings: Settings, running: Running | None) -> Iterator[Finding]:
     yield python_finding(sys.version_info[:3])
-    yield packages_finding(_packages())
+    yield packages_finding(required(None))
+    yield control_packages_finding(required(CONTROL), is_elsewhere=settings.control_url is not None)
     yield home_finding(settings.home, _write_fault(settings.home))
     yield disk_finding(settings.home, shutil.disk_usage(_nearest(settings.home)).free)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     yield open_files_finding(None if hard == resource.RLIM_INFINITY else hard)
     yield port_finding(_port("gateway", settings.gateway_listen, settings, running))
     yield port_finding(_port("control", settings.control_listen, settings, running))
-
-
-def _packages() -> tuple[Package, ...]:
-    """What the distribution requires without extras; nothing where it runs from a bare source tree."""
-    try:
-        required = importlib.metadata.requires(DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        return ()
-    matches = (_REQUIREMENT.match(line) for line in required if "extra ==" not in line)
-    return tuple(Package(m[1], m[2], _installed(m[1])) for m in matches if m)
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _write_fault(home: Path) -> str | None:

@@ -16,6 +16,9 @@ from turnpike.settings import Settings
 
 STORE_NAME: Final = "turnpike.db"
 MASTER_KEY_NAME: Final = "master.key"
+SNAPSHOT_NAME: Final = "snapshot/current"
+"""The last good snapshot, which a gateway starts from without control."""
+
 _FOLDERS: Final = ("run", "snapshot")
 _ROOM: Final = "free some room on its disk, or move the home to a larger one (--home)"
 _MENDS: Final = {

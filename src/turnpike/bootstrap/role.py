@@ -21,7 +21,7 @@ COULD_NOT_STATUS: Final = 1
 
 
 def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[[Announcer], int]) -> int:
-    """Run `serve` as the role `name` until it returns; the exit status.
+    """Run `serve` as the role `name` until it returns; the exit status, HOPELESS where another start ends so too.
 
     Under a supervisor, standard output carries notices, and the end of standard input ends the role.
     """
@@ -38,7 +38,7 @@ def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[
     except CannotStart as fault:
         announcer.announce(Failed(f"turnpike: {name}: {fault}"))
         may_pass = isinstance(fault, CannotStartYet)
-        return HOPELESS_STATUS if supervised and not may_pass else COULD_NOT_STATUS
+        return COULD_NOT_STATUS if may_pass else HOPELESS_STATUS
 
 
 async def beating(announcer: Announcer, work: Coroutine[Any, Any, None]) -> None:

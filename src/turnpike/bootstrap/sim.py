@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 
 import msgspec
 import uvloop
 
+from turnpike.adapters.machine.ports import PortTaken, reserve
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.bootstrap.fault import CannotStart
@@ -30,7 +32,18 @@ def run_sim(settings: SimSettings, listen: Address, say: Callable[[str], None]) 
 
     Raises CannotStart where nothing can listen there.
     """
-    return uvloop.run(_serve(settings, listen, say))
+    # Listening shares the port with whoever else does; the reservation sees to it that nobody else can.
+    with _reserved(listen) as port:
+        return uvloop.run(_serve(settings, Address(listen.host, port.getsockname()[1]), say))
+
+
+def _reserved(listen: Address) -> socket.socket:
+    try:
+        return reserve(*listen)
+    except PortTaken as fault:
+        raise CannotStart(f"{fault}: stop it, or choose another address with --listen") from None
+    except OSError as fault:
+        raise CannotStart(f"cannot listen on {listen}: {fault.strerror or fault}") from None
 
 
 async def _serve(settings: SimSettings, listen: Address, say: Callable[[str], None]) -> int:

@@ -8,16 +8,19 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from turnpike import __version__
 from turnpike.adapters.machine.lock import HomeInUse, HomeLock
 from turnpike.adapters.machine.ports import PortTaken, reserve
+from turnpike.bootstrap.certificate import check_certificate
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.bootstrap.home import opened_seal, prepare_home, told_of_file
+from turnpike.bootstrap.home import SNAPSHOT_NAME, opened_seal, prepare_home, told_of_file
 from turnpike.bootstrap.machine import raise_open_files
+from turnpike.bootstrap.packages import check_control_packages
 from turnpike.bootstrap.running import Running, note_running
 from turnpike.bootstrap.terminal import StandardStreams
 from turnpike.logs import set_up_logs
@@ -25,6 +28,11 @@ from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 from turnpike.supervisor.role import Role, SupervisedRole
 from turnpike.supervisor.supervise import Supervision, supervise
+
+_WITH_SNAPSHOT: Final = "the gateway starts from its last good snapshot"
+_WITHOUT_SNAPSHOT: Final = (
+    "the gateway has no snapshot of an earlier start, and refuses calls until control is"
+)
 
 _log = structlog.get_logger()
 
@@ -36,6 +44,8 @@ def run_up(found: Configuration) -> int:
     for name in found.unknown:
         _log.warning("settings.unknown", variable=name)
     _check_config(settings.config)
+    check_certificate(settings)
+    check_control_packages()
     prepare_home(settings.home)
     lock = _locked(settings.home)
     opened_seal(settings)
@@ -91,7 +101,14 @@ def _supervision(found: Configuration, gateway: Address, control: Address) -> Su
 
     def started(control_role: SupervisedRole, workers: Sequence[SupervisedRole]) -> None:
         ready = sum(worker.ready for worker in workers)
-        terminal.say(_welcome(settings, gateway, control, f"{ready} of {len(workers)} workers ready"))
+        state = "" if control_role.ready else "  (not ready: the log says why)"
+        terminal.say(
+            f"Turnpike {__version__}\n"
+            f"  gateway  {gateway_url(settings, gateway)}  ({ready} of {len(workers)} workers ready)\n"
+            f"  control  {control.url}{state}\n"
+            f"  home     {settings.home}\n"
+            "Ctrl-C stops it."
+        )
 
     return Supervision(
         control=Role("control", _command("control"), environ, at_first=("--starting",)),
@@ -102,6 +119,7 @@ def _supervision(found: Configuration, gateway: Address, control: Address) -> Su
         drain_seconds=settings.drain_seconds,
         terminal=terminal,
         started=started,
+        without_control=_WITH_SNAPSHOT if (settings.home / SNAPSHOT_NAME).exists() else _WITHOUT_SNAPSHOT,
     )
 
 
@@ -121,13 +139,3 @@ def gateway_url(settings: Settings, gateway: Address) -> str:
 
 def _command(role: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "turnpike", role, "--supervised")
-
-
-def _welcome(settings: Settings, gateway: Address, control: Address, workers: str) -> str:
-    return (
-        f"Turnpike {__version__}\n"
-        f"  gateway  {gateway_url(settings, gateway)}  ({workers})\n"
-        f"  control  {control.url}\n"
-        f"  home     {settings.home}\n"
-        "Ctrl-C stops it."
-    )

@@ -96,7 +96,7 @@ def turnpike() -> None:
 
 
 def main() -> None:
-    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences, 78 never."""
+    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences, 78 never will."""
     try:
         status = turnpike.main(prog_name="turnpike", standalone_mode=False)
     except click.ClickException as fault:

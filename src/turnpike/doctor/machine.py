@@ -52,11 +52,24 @@ def python_finding(version: tuple[int, int, int]) -> Finding:
 
 def packages_finding(packages: tuple[Package, ...]) -> Finding:
     """Whether every package is there in a version that serves."""
-    poor = [p for p in packages if p.installed is None or _numbers(p.installed) < _numbers(p.oldest)]
+    poor = _poor(packages)
     if poor:
-        says = ", ".join(f"{p.name} {p.installed or 'is missing'} (needs {p.oldest})" for p in poor)
-        return wrong("packages", says, "install Turnpike anew: pip install --upgrade turnpike-ai")
+        return wrong("packages", poor, "install Turnpike anew: pip install --upgrade turnpike-ai")
     return fine("packages", f"{len(packages)} packages in versions that serve")
+
+
+def control_packages_finding(packages: tuple[Package, ...], *, is_elsewhere: bool) -> Finding:
+    """Whether control can run here; `is_elsewhere`: it was said where else it does."""
+    poor = _poor(packages)
+    check = "control packages"
+    if not poor:
+        return fine(check, f"{len(packages)} packages in versions that serve")
+    if is_elsewhere:
+        return unknown(check, f"control cannot run here, a gateway can: {poor}")
+    mend = (
+        'pip install "turnpike-ai[control]" (from a clone: pip install ".[control]"); a gateway alone needs'
+    )
+    return wrong(check, f"control cannot run here: {poor}", f"{mend} TURNPIKE_CONTROL_URL")
 
 
 def home_finding(home: Path, fault: str | None) -> Finding:
@@ -125,6 +138,12 @@ def port_finding(port: Port) -> Finding:
             f"stop what is there, or choose another address ({port.variable})",
         )
     return fine(check, f"{port.address} is free")
+
+
+def _poor(packages: tuple[Package, ...]) -> str:
+    """Those that are missing or too old, in words."""
+    poor = [p for p in packages if p.installed is None or _numbers(p.installed) < _numbers(p.oldest)]
+    return ", ".join(f"{p.name} {p.installed or 'is missing'} (needs {p.oldest})" for p in poor)
 
 
 def _side(by: float) -> str:

@@ -29,7 +29,9 @@ _log = structlog.get_logger()
 class Supervision(msgspec.Struct, frozen=True):
     """What to keep running, and who is told about it.
 
-    started: called once with control and the workers, when all are ready or had their time.
+    started: called with control and the workers, when all are ready or had their time, and again once all
+    are that were not by then.
+    without_control: what the gateway does while control is not ready, for the person who watches.
     """
 
     control: Role
@@ -40,6 +42,7 @@ class Supervision(msgspec.Struct, frozen=True):
     ready_within_seconds: float = READY_WITHIN_SECONDS
     end_within_seconds: float = END_WITHIN_SECONDS
     silence_max_seconds: float = SILENCE_MAX_SECONDS
+    without_control: str = "the gateway starts from its last good snapshot"
 
 
 async def supervise(plan: Supervision) -> int:
@@ -60,6 +63,7 @@ async def supervise(plan: Supervision) -> int:
             await _wait_for_workers(plan, course, workers)
             if not course.stopping() and not any(role.hopeless for role in everyone):
                 plan.started(control, workers)
+                group.create_task(_tell_late_ones(plan, course, control, workers))
         await course.until(lambda: course.stopping() or any(role.hopeless for role in everyone))
         if course.stopping():
             plan.terminal.say(
@@ -87,8 +91,7 @@ async def _wait_for_control(plan: Supervision, course: Course, control: Supervis
     if not settled:
         _log.warning("control.late", waited_seconds=plan.ready_within_seconds)
         plan.terminal.say(
-            f"control is not ready after {plan.ready_within_seconds:g} s: "
-            "the gateway starts from its last good snapshot"
+            f"control is not ready after {plan.ready_within_seconds:g} s: {plan.without_control}"
         )
 
 
@@ -99,6 +102,19 @@ async def _wait_for_workers(plan: Supervision, course: Course, workers: list[Sup
     if not await course.until(settled, plan.ready_within_seconds):
         late = [w.role.name for w in workers if not w.ready]
         _log.warning("workers.late", children=late, waited_seconds=plan.ready_within_seconds)
+
+
+async def _tell_late_ones(
+    plan: Supervision, course: Course, control: SupervisedRole, workers: Sequence[SupervisedRole]
+) -> None:
+    def all_ready() -> bool:
+        return control.ready and all(worker.ready for worker in workers)
+
+    if all_ready():
+        return
+    await course.until(lambda: course.stopping() or all_ready())
+    if not course.stopping():
+        plan.started(control, workers)
 
 
 async def _end(course: Course, roles: list[SupervisedRole], within_seconds: float) -> None:

@@ -90,8 +90,8 @@ def test_files_without_what_they_should_hold_are_told(written: Written, tmp_path
     empty = tmp_path / "empty"
     empty.write_text("")
     assert read_certificate(empty, key, NOW).fault == "there is no PEM certificate in it"
-    assert read_certificate(certificate, empty, NOW).fault == f"there is no PEM key in {empty}"
-    assert read_certificate(certificate, None, NOW).fault == f"there is no PEM key in {certificate}"
+    assert read_certificate(certificate, empty, NOW).fault == f"{empty} holds no PEM key"
+    assert read_certificate(certificate, None, NOW).fault == f"{certificate} holds no PEM key"
     assert read_certificate(tmp_path / "none", key, NOW).fault == "No such file or directory"
     assert "No such file" in str(read_certificate(certificate, tmp_path / "none", NOW).fault)
 

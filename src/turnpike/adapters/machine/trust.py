@@ -63,7 +63,7 @@ def _key_fault(certificate: x509.Certificate, file: Path) -> str | None:
     except TypeError:
         return f"its key {file} is locked by a password, which nobody is there to give"
     except ValueError:
-        return f"there is no PEM key in {file}"
+        return f"{file} holds no PEM key"
     if key.public_key() != certificate.public_key():
         return f"the key in {file} is not this certificate's"
     return None
