@@ -9,7 +9,8 @@ import sys
 from tests.architecture.tree import REPOSITORY
 from turnpike.bootstrap.configuration import ALL_SETTINGS
 from turnpike.cli import COMMANDS
-from turnpike.domain.errors import TurnpikeError
+from turnpike.domain.call_status import CallStatus
+from turnpike.domain.errors import StoreUnavailable, TurnpikeError, UpstreamRateLimited
 
 DOCS = REPOSITORY / "docs"
 
@@ -35,6 +36,21 @@ def test_every_error_has_its_row_with_its_status() -> None:
         for status in cells[0].split(",")
     }
     assert documented == {(error.http_status, error.code) for error in _errors(TurnpikeError)}
+
+
+def test_every_status_of_a_call_is_explained() -> None:
+    documented = {
+        match[1] for cells in _rows("metrics.md") if (match := re.fullmatch(r"\*\*(\w+)\*\*", cells[0]))
+    }
+    assert documented == set(CallStatus)
+
+
+def test_the_query_of_failures_counts_what_is_no_callers_fault_and_nothing_else() -> None:
+    page = (DOCS / "metrics.md").read_text()
+    counted, spared = re.search(r'code=~"([^"]+)", code!="([^"]+)"', page).groups()  # type: ignore[union-attr]  # fails where it is gone
+    errors = [error for error in _errors(TurnpikeError) if error is not StoreUnavailable]  # control's alone
+    found = {e.code for e in errors if re.fullmatch(counted, e.code) and e.code != spared}
+    assert found == {e.code for e in errors if e.http_status >= 500} | {UpstreamRateLimited.code}
 
 
 def test_what_is_made_from_tables_is_up_to_date() -> None:

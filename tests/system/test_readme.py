@@ -48,6 +48,7 @@ def test_the_tour_goes_as_the_readme_shows(tmp_path: Path) -> None:
         "TURNPIKE_GATEWAY_LISTEN": places["127.0.0.1:8080"],
         "TURNPIKE_CONTROL_LISTEN": places["127.0.0.1:8081"],
     }
+    make_environment_of_sdks(tmp_path / "sdks")
     with ExitStack() as opened:
         staying: list[Shell] = []
         yours = opened.enter_context(closing(Shell(("-s",), environ, tmp_path, with_errors=True)))
@@ -78,6 +79,14 @@ def test_the_tour_goes_as_the_readme_shows(tmp_path: Path) -> None:
 )
 def test_what_is_said_is_compared_with_what_is_shown(said: str, shown: str, same: bool) -> None:
     assert (pattern_of(shown).fullmatch(said) is not None) is same
+
+
+def make_environment_of_sdks(folder: Path) -> None:
+    """What stands in for the environment that a reader makes for the SDKs: the tests' own has them."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
 
 
 def free_addresses(count: int) -> list[str]:
