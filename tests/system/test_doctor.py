@@ -64,6 +64,18 @@ def test_a_machine_that_is_ready_to_start_has_nothing_wrong(tmp_path: Path) -> N
     assert not (tmp_path / "home").exists()
 
 
+def test_a_named_master_key_that_others_may_read_is_taken_and_mentioned(tmp_path: Path) -> None:
+    key = tmp_path / "mounted"
+    key.write_text("ab" * 32)
+    key.chmod(0o444)
+    environ = an_environment(tmp_path / "home", OPENAI_API_KEY="sk-x", TURNPIKE_MASTER_KEY_FILE=str(key))
+    status, findings = examined(environ, tmp_path)
+    assert status == 0
+    assert findings["master key"]["state"] == "unknown"
+    assert "mode 444" in findings["master key"]["says"]
+    assert f"chmod 600 {key}" in findings["master key"]["mend"]
+
+
 def test_a_variable_that_no_call_can_carry_is_named_at_the_start_and_by_the_doctor(tmp_path: Path) -> None:
     environ = an_environment(
         tmp_path / "home", OPENAI_API_KEY="sk-canary\nsk-second", ANTHROPIC_API_KEY="sk-x"

@@ -10,6 +10,9 @@ from turnpike.doctor.finding import Finding, fine, unknown, wrong
 
 CERTIFICATE_SOON_SECONDS: Final = 14 * 86_400
 
+OTHERS_MODE: Final = 0o077
+"""Permissions of a file that belong to others than its owner."""
+
 Reach = Literal["fine", "refused", "limited", "unreachable", "timeout", "certificate", "odd"]
 
 
@@ -29,8 +32,11 @@ class ProviderCheck(msgspec.Struct, frozen=True):
     says: str
 
 
-def master_key_finding(where: str, present: bool, fault: str | None) -> Finding:
-    """Whether the master key is there and opens what was sealed under it."""
+def master_key_finding(where: str, present: bool, fault: str | None, mode: int = 0) -> Finding:
+    """Whether the master key is there and opens what was sealed under it.
+
+    mode: permissions of the file that a setting names; a key that stands in no such file has none.
+    """
     if fault is not None:
         return wrong(
             "master key",
@@ -39,6 +45,12 @@ def master_key_finding(where: str, present: bool, fault: str | None) -> Finding:
         )
     if not present:
         return unknown("master key", f"there is none yet ({where}); the first start makes one")
+    if mode & OTHERS_MODE:
+        return unknown(
+            "master key",
+            f"{where} opens what is sealed, and has mode {mode:o}: others on this machine may read it",
+            f"chmod 600 {where}, unless this machine or container is Turnpike's alone",
+        )
     return fine("master key", f"{where}: opens what is sealed")
 
 
@@ -78,6 +90,18 @@ def gateway_finding(url: str, status: int | None) -> Finding:
     )
 
 
+def unproven_gateway_finding(url: str, reason: str, *, is_other_name: bool) -> Finding:
+    """A gateway that answers with a certificate which this machine does not take: its callers may."""
+    if is_other_name:
+        says = f"{url} answers, and its certificate is for another name than this address: {reason}"
+        return unknown("gateway", says, "have callers use a name that the certificate is for")
+    return unknown(
+        "gateway",
+        f"{url} answers, and this machine does not trust its certificate: {reason}",
+        "have callers trust its authority; here, SSL_CERT_FILE=FILE.pem turnpike doctor looks further",
+    )
+
+
 def snapshot_finding(published: str | None, workers: tuple[Worker, ...]) -> Finding:
     """Whether every worker runs what was published."""
     if published is None:
@@ -96,7 +120,8 @@ def snapshot_finding(published: str | None, workers: tuple[Worker, ...]) -> Find
         )
     if not workers:
         return unknown("snapshot", f"version {published} is published; no worker is connected")
-    return fine("snapshot", f"all {len(workers)} workers run version {published}")
+    who = f"all {len(workers)} workers run" if len(workers) > 1 else "the one worker runs"
+    return fine("snapshot", f"{who} version {published}")
 
 
 def document_finding(file: str, faults: tuple[str, ...], missing: tuple[str, ...]) -> Finding:
@@ -122,13 +147,14 @@ def providers_finding(configured: tuple[str, ...], variables: tuple[str, ...]) -
     )
 
 
-def variable_finding(variable: str, complaint: str) -> Finding:
-    """A vendor's variable from which no provider can be made."""
-    return wrong(
-        f"variable {variable}",
-        f"makes no provider: {complaint}",
-        "set it again to the key alone, on one line",
+def variable_finding(variable: str, complaint: str, *, is_address: bool) -> Finding:
+    """A vendor's variable from which no provider can be made: its key, or the address beside it."""
+    mend = (
+        "set it to the address that the vendor's SDK would call, or leave it out for the vendor's own"
+        if is_address
+        else "set it again to the key alone, on one line"
     )
+    return wrong(f"variable {variable}", f"makes no provider: {complaint}", mend)
 
 
 def provider_finding(check: ProviderCheck) -> Finding:

@@ -67,6 +67,7 @@ def postgres_engine(url: str) -> sa.Engine:
     except ImportError as missing:
         raise StoreUnavailable(
             f"a store on PostgreSQL needs its driver ({missing}): pip install 'turnpike-ai[postgres]'"
+            " (from a clone: pip install '.[postgres]')"
         ) from missing
 
 
