@@ -292,7 +292,7 @@ class UpstreamConnection(Limited, asyncio.Protocol):
                 self._complete = True
             elif self._headers_complete:
                 self._fail(UpstreamInterrupted("The provider's answer broke off."))
-            elif exc is None and not self._head_bytes and self._is_unread():
+            elif _is_end(exc) and not self._head_bytes and self._is_unread():
                 self._fail(Unreached("The provider had closed the connection."))
             else:
                 self._fail(UpstreamFailed("The provider closed the connection without an answer."))
@@ -382,3 +382,8 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         if self._headers_complete:
             self._complete = True
             self._reusable = self._parser.should_keep_alive()
+
+
+def _is_end(exc: Exception | None) -> bool:
+    """Whether the other side had ended its stream: a write that finds it so says "broken pipe" (a reset says other)."""
+    return exc is None or isinstance(exc, BrokenPipeError)
