@@ -6,17 +6,19 @@ go on from it or from one of its items, on any worker.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from turnpike.domain.errors import Overloaded
 from turnpike.domain.principal import Principal
+from turnpike.gateway.disk import DiskThreads, within
 from turnpike.gateway.kept_files import BOUNDS, IndexBounds, Kept, KeptFiles
 from turnpike.ports.clock import Clock
 
+CLOSE_SECONDS: Final = 1.0
 _LEVELS: Final = ("user", "project", "team")
 
 
@@ -47,11 +49,9 @@ class KeptResponses:
 
     def __init__(self, folder: Path, slot: int, clock: Clock, bounds: IndexBounds = BOUNDS) -> None:
         self._files = KeptFiles(folder, slot, clock, bounds)
-        self._loop = asyncio.get_running_loop()
-        self._looking = ThreadPoolExecutor(1, "kept-look-up")
-        self._searching = ThreadPoolExecutor(1, "kept-search")
-        self._searches = 0
-        self._searches_max = bounds.searches_max
+        self._bounds = bounds
+        self._looking = DiskThreads("kept-look-up", 1, bounds.looks_max)
+        self._searching = DiskThreads("kept-search", 1, bounds.searches_max)
 
     def remember(self, ids: Collection[str], kept: Kept) -> None:
         """Note who keeps what has these ids, by one short write. Raises ValueError or OSError, see KeptFiles."""
@@ -60,22 +60,37 @@ class KeptResponses:
     async def find(self, ids: Collection[str]) -> dict[str, Kept]:
         """What is known of each; what is not there was not noted in the last 30 days.
 
-        Raises Overloaded where too many searches wait already.
+        Raises Overloaded where too much waits for the files already, and where they cannot be read, or not
+        in time: nothing is said of whose a response is then.
         """
-        found, is_all = await self._loop.run_in_executor(self._looking, self._files.look_up, ids)
+        try:
+            return await self._find(ids)
+        except TimeoutError as fault:
+            raise _unreadable("the disk did not answer in time") from fault
+        except OSError as fault:
+            structlog.get_logger().error("responses.not_read", reason=str(fault))
+            raise _unreadable(fault.strerror or str(fault)) from fault
+
+    async def _find(self, ids: Collection[str]) -> dict[str, Kept]:
+        if self._looking.is_full:
+            raise Overloaded("As many questions for response ids wait here as may; try again.")
+        looking = self._looking.begin(self._files.look_up, ids)
+        found, is_all = await within(self._bounds.look_seconds, looking)
         if is_all:
             return found
-        if self._searches >= self._searches_max:
+        if self._searching.is_full:
             raise Overloaded("As many searches for older response ids wait here as may; try again.")
-        self._searches += 1
-        try:
-            rest = [name for name in ids if name not in found]
-            return found | await self._loop.run_in_executor(self._searching, self._files.search, rest)
-        finally:
-            self._searches -= 1
+        searching = self._searching.begin(self._files.search, [name for name in ids if name not in found])
+        return found | await within(self._bounds.search_seconds, searching)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Note and find nothing more; a search under way ends soon."""
         self._files.close()
-        for executor in (self._looking, self._searching):
-            executor.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._looking, self._searching):
+            await threads.close(CLOSE_SECONDS)
+
+
+def _unreadable(reason: str) -> Overloaded:
+    return Overloaded(
+        f"The gateway cannot look up whose this response is ({reason}): nothing was sent. Try again later."
+    )

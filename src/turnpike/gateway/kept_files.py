@@ -6,9 +6,11 @@ Memory holds only where the newest lines are, not what they say.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Collection, Iterator, Set
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event, Lock
@@ -35,12 +37,17 @@ class IndexBounds(msgspec.Struct, frozen=True):
 
     ids_max: ids whose place is at hand, at about 150 bytes each.
     first_read_bytes: how much of the newest lines is read at the first question.
+    looks_max: questions that wait at once for the newest lines.
     searches_max: searches of all files, under way and waiting: each may read gigabytes, for made-up ids.
+    look_seconds, search_seconds: how long a caller waits for either.
     """
 
     ids_max: int = 200_000
     first_read_bytes: int = 64 * 1024 * 1024
+    looks_max: int = 1024
     searches_max: int = 64
+    look_seconds: float = 5.0
+    search_seconds: float = 60.0
 
 
 BOUNDS: Final = IndexBounds()
@@ -102,7 +109,11 @@ class KeptFiles:
             self._log.append(b"\n".join(lines))
 
     def look_up(self, ids: Collection[str]) -> tuple[dict[str, Kept], bool]:
-        """What the newest lines say of these ids, and whether there are no others to be searched."""
+        """What the newest lines say of these ids, and whether there are no others to be searched.
+
+        Raises OSError where the files cannot be read, and where they are gone: what they said is not known then.
+        """
+        self._log.check()
         starts = {name: start for name in ids if len(start := _start_of_line(name)) < LINE_BYTES_MAX}
         with self._index_lock:
             if any(self._index.place_of(start) is None for start in starts.values()):
@@ -113,7 +124,11 @@ class KeptFiles:
         return found, is_whole or len(found) == len(ids)
 
     def search(self, ids: Collection[str]) -> dict[str, Kept]:
-        """What any line of the last 30 days says of these ids, the newest files first; ends early at `close`."""
+        """What any line of the last 30 days says of these ids, the newest files first; ends early at `close`.
+
+        Raises OSError as `look_up` does.
+        """
+        self._log.check()
         wanted = {start: name for name in ids if len(start := _start_of_line(name)) < LINE_BYTES_MAX}
         found: dict[str, Kept] = {}
         for path in reversed(_logs(self._folder)):
@@ -139,6 +154,7 @@ class _Log:
         self._slot = slot
         self._day: date | None = None
         self._descriptor: int | None = None
+        self._place: tuple[Path, os.stat_result] | None = None
         self._is_torn = False
 
     def open_day(self, day: date) -> None:
@@ -149,7 +165,9 @@ class _Log:
         path = self._folder / f"{self._slot}.{day.isoformat()}.log"
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
-        size = os.fstat(self._descriptor).st_size
+        opened = os.fstat(self._descriptor)
+        size = opened.st_size
+        self._place = path, opened
         self._is_torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         self._day = day
         _delete_before(self._folder, day - timedelta(days=RETENTION_DAYS))
@@ -158,12 +176,24 @@ class _Log:
         """One write, so that lines of two processes never mix; a torn line before it is closed first."""
         if self._descriptor is None:
             raise ValueError("the index of kept responses is closed")
+        self.check()
         text = b"\n" + line + b"\n" if self._is_torn else line + b"\n"
         self._is_torn = True
         written = os.write(self._descriptor, text)
         if written != len(text):
             raise OSError(f"{self._folder}: {written} of {len(text)} bytes written; is the disk full?")
         self._is_torn = False
+
+    def check(self) -> None:
+        """Raise FileNotFoundError where the file was removed or replaced; in any thread."""
+        if self._place is None:
+            return
+        path, opened = self._place
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), opened):
+                return
+        reason = "removed while a worker appends to it; what is kept is known again when it has started anew"
+        raise FileNotFoundError(errno.ENOENT, reason, str(path))
 
     def close(self) -> None:
         if self._descriptor is not None:

@@ -153,7 +153,8 @@ class Worker:
             await self._server.close()
         self._deadlines.stop()
         self._metrics.close()
-        self._kept.close()
+        await self._keys.close()
+        await self._kept.close()
         self._log.info("worker.stopped", slot=settings.slot)
 
     def _upkeep(self, link: Link, certificates: Certificates | None) -> Iterator[Coroutine[Any, Any, None]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -244,7 +246,7 @@ def test_more_searches_than_may_wait_are_told_to_come_again(tmp_path: Path, cloc
         try:
             return await kept.find(("resp_1", "made_up"))
         finally:
-            kept.close()
+            await kept.close()
 
     before = KeptFiles(tmp_path, 0, clock)
     note(before, "resp_1", "openai", "m")
@@ -260,7 +262,7 @@ def test_what_is_at_hand_waits_for_no_search(tmp_path: Path, clock: SetClock) ->
         made = Kept("openai", "m", "fast", ALICE, START_NS)
         kept.remember(["resp_1"], made)
         found = await kept.find(("resp_1",))
-        kept.close()
+        await kept.close()
         assert found == {"resp_1": made}
         return made
 
@@ -299,3 +301,66 @@ def who(
 )
 def test_who_may_touch_a_response(owner: Principal, caller: Principal, allowed: bool) -> None:
     assert may_touch(Kept("openai", "m", "fast", owner, START_NS), caller) is allowed
+
+
+ASKED = ("resp_1",)
+OTHERS = f"1.{datetime.fromtimestamp(START_NS // 10**9, UTC).date()}.log"
+"""Another worker's file of the same day."""
+
+
+async def refusal_of(kept: KeptResponses) -> str:
+    with pytest.raises(Overloaded) as refused:
+        await kept.find(ASKED)
+    return refused.value.message
+
+
+@pytest.mark.parametrize("what", ["the folder", "the log"])
+def test_where_the_files_are_removed_nothing_is_noted_and_nobody_is_let_through(
+    tmp_path: Path, clock: SetClock, what: str
+) -> None:
+    async def asked() -> None:
+        kept = KeptResponses(tmp_path / "responses", 0, clock)
+        made = Kept("openai", "m", "fast", ALICE, START_NS)
+        kept.remember(ASKED, made)
+        assert await kept.find(ASKED) == {"resp_1": made}
+        if what == "the folder":
+            shutil.rmtree(tmp_path / "responses")
+        else:
+            [log] = (tmp_path / "responses").iterdir()
+            log.unlink()
+            log.touch()
+        assert "removed while a worker appends to it" in await refusal_of(kept)
+        with pytest.raises(FileNotFoundError, match="removed while a worker"):
+            kept.remember(["resp_2"], made)
+        await kept.close()
+
+    asyncio.run(asked())
+
+
+def test_files_that_cannot_be_read_are_told_as_something_to_try_again(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    async def asked() -> None:
+        (tmp_path / OTHERS).mkdir()
+        kept = KeptResponses(tmp_path, 0, clock)
+        assert "Is a directory" in await refusal_of(kept)
+        await kept.close()
+
+    asyncio.run(asked())
+
+
+def test_a_disk_that_hangs_keeps_nobody_waiting_for_good(tmp_path: Path, clock: SetClock) -> None:
+    async def asked() -> None:
+        bounds = IndexBounds(first_read_bytes=0, searches_max=2, search_seconds=0.01)
+        kept = KeptResponses(tmp_path, 0, clock, bounds)
+        kept.remember(["resp_0"], Kept("openai", "m", "fast", ALICE, START_NS))
+        # Whoever opens a pipe waits for a writer, as one does for a disk that hangs.
+        os.mkfifo(tmp_path / OTHERS)
+        for _ in range(2):
+            assert "did not answer in time" in await refusal_of(kept)
+        assert "wait here as may" in await refusal_of(kept)
+        with (tmp_path / OTHERS).open("wb"):
+            (tmp_path / OTHERS).unlink()
+        await kept.close()
+
+    asyncio.run(asked())

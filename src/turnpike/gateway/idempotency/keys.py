@@ -10,6 +10,7 @@ import structlog
 
 from turnpike.domain.errors import Conflict, IdempotencyMismatch, Overloaded, TurnpikeError
 from turnpike.domain.principal import Principal
+from turnpike.gateway.disk import DiskThreads, within
 from turnpike.gateway.idempotency.claim import Claim
 from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepeatable
 from turnpike.gateway.idempotency.folder import SHARDS, Damaged, Folder, Found, Running
@@ -24,6 +25,11 @@ METHOD: Final = "POST"
 """The one method here that is not idempotent by itself (RFC 9110, 9.2.2)."""
 
 RUNNING_RETRY_SECONDS: Final = 1.0
+ENTERING_SECONDS: Final = 5.0
+"""How long a call waits for its key to be noted before it is refused."""
+ENTERING_MAX: Final = 1024
+"""Keys that wait at once to be noted or kept; with more, calls with a key are refused at once."""
+THREADS: Final = 4
 KEEPING_SECONDS: Final = 5.0
 """How long a caller waits for its answer to be kept before it is given the answer all the same."""
 SWEEP_SECONDS: Final = 2.0
@@ -52,17 +58,20 @@ class IdempotencyKeys:
     call with a key.
     """
 
-    def __init__(self, folder: Folder, seal: Seal, memory: Memory) -> None:
+    def __init__(
+        self, folder: Folder, seal: Seal, memory: Memory, entering_seconds: float = ENTERING_SECONDS
+    ) -> None:
         self._folder = folder
         self._seal = seal
         self._memory = memory
-        self._loop = asyncio.get_running_loop()
+        self._entering_seconds = entering_seconds
+        self._disk = DiskThreads("idempotency", THREADS, ENTERING_MAX)
 
     async def carry(self, call: Progress, reply: Reply, carry_out: CarryOut) -> None:
         """Carry the call out by `carry_out`, or answer it as its first one was answered.
 
         Raises InvalidRequest, Conflict, IdempotencyMismatch, or Overloaded where the home cannot be
-        written: one execution could not be promised.
+        written, or not in time: one execution could not be promised.
         """
         if call.request.method != METHOD:
             await carry_out(reply)
@@ -84,22 +93,30 @@ class IdempotencyKeys:
                 await asyncio.sleep(SWEEP_SECONDS)
                 await self._sweep(shard)
 
+    async def close(self) -> None:
+        """Wait a while for what is still being kept; takes no further call."""
+        await self._disk.close(KEEPING_SECONDS)
+
     async def _enter(
         self, call: Progress, principal: Principal, key: bytes
     ) -> Answered | tuple[Claim, Claimed]:
-        entering = self._loop.run_in_executor(None, self._take, call, principal, key)
+        if self._disk.is_full:
+            raise _not_noted(f"{ENTERING_MAX} others wait for the same")
+        entering = self._disk.begin(self._take, call, principal, key)
         try:
-            claimed, found = await asyncio.shield(entering)
-        except asyncio.CancelledError:
+            claimed, found = await within(self._entering_seconds, entering)
+        except (asyncio.CancelledError, TimeoutError) as fault:
             # The thread goes on: what it claims for a caller that has gone is free again.
             entering.add_done_callback(self._free_unwanted)
-            raise
+            if isinstance(fault, asyncio.CancelledError):
+                raise
+            structlog.get_logger().error(
+                "idempotency.not_claimed", call=call.call_id, reason="its time is over"
+            )
+            raise _not_noted(f"its disk did not answer within {self._entering_seconds:g} s") from fault
         except OSError as fault:
             structlog.get_logger().error("idempotency.not_claimed", call=call.call_id, reason=str(fault))
-            raise Overloaded(
-                f"The gateway cannot note this idempotency-key ({fault.strerror or fault}), so that one "
-                "execution cannot be promised: nothing was sent. Try again later, or leave the key out."
-            ) from fault
+            raise _not_noted(str(fault.strerror or fault)) from fault
         if isinstance(found, Claim):
             return found, claimed
         return answer_for(found, claimed)
@@ -114,7 +131,7 @@ class IdempotencyKeys:
             return
         claimed, found = entering.result()
         if isinstance(found, Claim):
-            self._loop.run_in_executor(None, self._end, found, claimed, None)
+            self._disk.begin(self._end, found, claimed, None)
 
     async def _carry_claimed(
         self, claim: Claim, claimed: Claimed, call: Progress, reply: Reply, carry_out: CarryOut
@@ -129,9 +146,9 @@ class IdempotencyKeys:
             raise
         finally:
             recording.forget()
-            keeping = self._loop.run_in_executor(None, self._end, claim, claimed, ending)
+            keeping = self._disk.begin(self._end, claim, claimed, ending)
         try:
-            await asyncio.wait_for(asyncio.shield(keeping), KEEPING_SECONDS)
+            await within(KEEPING_SECONDS, keeping)
         except TimeoutError:
             structlog.get_logger().warning("idempotency.slow", call=call.call_id, seconds=KEEPING_SECONDS)
         recording.release()
@@ -151,9 +168,16 @@ class IdempotencyKeys:
 
     async def _sweep(self, shard: str) -> None:
         try:
-            await asyncio.to_thread(self._folder.sweep, shard)
+            await self._disk.begin(self._folder.sweep, shard)
         except OSError as fault:
             structlog.get_logger().error("idempotency.not_swept", shard=shard, reason=str(fault))
+
+
+def _not_noted(reason: str) -> Overloaded:
+    return Overloaded(
+        f"The gateway cannot note this idempotency-key ({reason}), so that one execution cannot be promised: "
+        "nothing was sent. Try again later, or leave the key out."
+    )
 
 
 def answer_for(found: Found, asked: Claimed) -> Answered:
