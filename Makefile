@@ -66,15 +66,18 @@ clean: ## Remove what these targets made, but no data of a running Turnpike.
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Turnpike needs Python 3.11 or later; name one: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@echo "Making $(VENV), an environment of Python for Turnpike alone." >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) -m venv failed; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 # The hashes in the lock files are checked at each installation, the build tools' too.
 $(STAMPS)/run: requirements/all.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Turnpike and the packages that it needs into $(VENV); the first time this takes up to a minute." >&2
 	$(PIP) install --require-hashes --requirement requirements/all.txt
 	$(INSTALL_SELF)
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Turnpike, its packages and its tools into $(VENV); the first time this takes a minute or two." >&2
 	$(PIP) install --require-hashes --requirement requirements/dev.txt
 	$(INSTALL_SELF)
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/run $@

@@ -16,7 +16,10 @@ TIMEOUT_SECONDS: Final = 30.0
 ANSWER_MAX_BYTES: Final = 256 * 1024 * 1024
 PAGE_ITEMS: Final = 500
 JSON: Final = "application/json"
+START_IT: Final = "start it with `turnpike up`, or say where it is with TURNPIKE_CONTROL_URL"
 _SHOWN_CHARACTERS: Final = 200
+_OTHER_NAME: Final = (62, 63, 64)
+"""Of OpenSSL's X509_V_ERR codes: a host name, mail address or IP address that is not the certificate's."""
 
 
 class ControlFault(Exception):
@@ -25,6 +28,21 @@ class ControlFault(Exception):
 
 class ControlUnreachable(ControlFault):
     """Nobody answered at the address."""
+
+
+class Untrusted(ControlUnreachable):
+    """Somebody answered with a certificate that is not taken: `reason` says why, as OpenSSL does.
+
+    is_other_name: it is trusted, and for other names than the address asked.
+    """
+
+    def __init__(self, url: str, fault: ssl.SSLCertVerificationError) -> None:
+        super().__init__(
+            f"control at {url}: its certificate is not taken ({fault.verify_message}): ask it by a name that is in the"
+            " certificate, and name the file of its authority with SSL_CERT_FILE where this machine does not know it"
+        )
+        self.reason = fault.verify_message
+        self.is_other_name = fault.verify_code in _OTHER_NAME
 
 
 class Refused(ControlFault):
@@ -54,10 +72,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class ControlClient:
-    """Speaks to the control API at `url` as the bearer of `token`."""
+    """Speaks to the control API at `url` as the bearer of `token`; `mend` says what to do where nobody is there."""
 
-    def __init__(self, url: str, token: str | None, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, url: str, token: str | None, timeout_seconds: float = TIMEOUT_SECONDS, mend: str = START_IT
+    ) -> None:
         self.url = url
+        self._mend = mend
         self._token = token
         self._timeout_seconds = timeout_seconds
 
@@ -99,9 +120,11 @@ class ControlClient:
         return answer
 
     def look(self, path: str) -> Answer | None:
-        """What is at a path that needs no key, whatever its status; None where nobody answers."""
+        """What is at a path that needs no key, whatever its status; None where nobody answers. Raises Untrusted."""
         try:
             return self._exchange("GET", path, None, {"accept": "*/*"})
+        except Untrusted:
+            raise
         except ControlUnreachable:
             return None
 
@@ -112,6 +135,8 @@ class ControlClient:
             connection.request(method, parts.path + path, body, headers)
             response = connection.getresponse()
             data = response.read(ANSWER_MAX_BYTES)
+        except ssl.SSLCertVerificationError as fault:
+            raise Untrusted(self.url, fault) from None
         except ssl.SSLError as fault:
             raise ControlUnreachable(f"control at {self.url}: TLS failed: {fault.reason or fault}") from None
         except TimeoutError:
@@ -120,8 +145,7 @@ class ControlClient:
             ) from None
         except (OSError, http.client.HTTPException) as fault:
             raise ControlUnreachable(
-                f"control at {self.url} cannot be reached ({_reason(fault)}): "
-                "start it with `turnpike up`, or say where it is with TURNPIKE_CONTROL_URL"
+                f"control at {self.url} cannot be reached ({_reason(fault)}): {self._mend}"
             ) from None
         finally:
             connection.close()

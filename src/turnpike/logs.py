@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ def set_up_logs(form: str, level: str, **fields: Any) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _what_happened_first,
     ]
     last: list[Any] = [_console_renderer()] if as_console else _json_renderers()
     structlog.configure(
@@ -33,6 +35,12 @@ def set_up_logs(form: str, level: str, **fields: Any) -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**fields)
     _take_over_standard_logging(shared, last)
+
+
+def _what_happened_first(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """When, how grave and what, then the details: so a line is read from its beginning."""
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
 
 
 def _json_renderers() -> list[Any]:

@@ -33,7 +33,7 @@ def an_environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("TURNPIKE_") and not name.endswith("_API_KEY")
+        if not name.startswith("TURNPIKE_") and not name.endswith(("_API_KEY", "_BASE_URL"))
     }
     usual = {
         "TURNPIKE_HOME": str(home),

@@ -34,3 +34,12 @@ def test_no_log_line_holds_a_prompt_an_answer_a_key_or_a_headers_value(tmp_path:
     events = {json.loads(line)["event"] for line in process.logged if line.startswith("{")}
     assert "worker.stopped" in events
     assert [word for word in ("canary", KEY, CREDENTIAL) if word in log] == []
+
+
+def test_a_line_in_json_begins_with_when_how_grave_and_what(tmp_path: Path) -> None:
+    with a_road(tmp_path) as road:
+        road.process.send(signal.SIGTERM)
+        road.process.ended()
+        lines = [json.loads(line) for line in road.process.logged if line.startswith("{")]
+    assert lines
+    assert {tuple(line)[:3] for line in lines} == {("timestamp", "level", "event")}

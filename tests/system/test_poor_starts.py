@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.system.authority import Authority
 from tests.system.running import BOUND_SECONDS, Process, an_environment, run_command, status_of
+from turnpike import __version__
 
 LACKING = """
 import sys
@@ -65,3 +67,50 @@ def test_a_start_without_a_store_says_that_nothing_is_served_yet(tmp_path: Path)
         assert "(0 of 1 workers ready)" in up.wait_for_words("workers ready")
         assert "not ready" in up.wait_for_words("  control  ")
         assert status_of(up.url("gateway") + "/readyz") == 503
+
+
+def test_a_command_beside_no_running_home_names_the_home_that_it_looked_at(tmp_path: Path) -> None:
+    environ = an_environment(tmp_path / "home", TURNPIKE_CONTROL_LISTEN="127.0.0.1:1")
+    refused = run_command(["models"], environ, tmp_path)
+    assert refused.returncode == 1
+    assert f"no `turnpike up` runs on the home {tmp_path / 'home'}" in refused.stderr
+    assert "TURNPIKE_HOME" in refused.stderr
+
+
+def test_a_command_that_was_told_a_wrong_address_is_told_by_what(tmp_path: Path) -> None:
+    environ = an_environment(tmp_path / "home", TURNPIKE_CONTROL_URL="http://127.0.0.1:1")
+    refused = run_command(["models"], environ, tmp_path)
+    assert refused.returncode == 1
+    assert "said to be there by TURNPIKE_CONTROL_URL" in refused.stderr
+
+
+def test_a_variable_that_points_a_vendors_sdk_at_this_gateway_makes_no_provider(tmp_path: Path) -> None:
+    here = {"OPENAI_API_KEY": "tpk_of_a_caller", "TURNPIKE_GATEWAY_LISTEN": f"127.0.0.1:{a_free_port()}"}
+    here["OPENAI_BASE_URL"] = f"http://{here['TURNPIKE_GATEWAY_LISTEN']}/v1"
+    with Process(["up"], an_environment(tmp_path / "home", **here), tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+        (event,) = up.wait_for_event("provider.left_out")
+        assert any("no provider yet" in line for line in up.said)
+    assert event["variable"] == "OPENAI_BASE_URL"
+    assert "own address" in str(event["reason"])
+    assert "tpk_of_a_caller" not in up.account
+
+
+def test_the_address_in_an_sdks_variable_is_the_providers(tmp_path: Path) -> None:
+    there = {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    environ = an_environment(tmp_path / "home", **there)
+    with Process(["up"], environ, tmp_path) as up:
+        up.wait_for_words("Ctrl-C stops it")
+        shown = run_command(["get", "providers", "openai", "--json"], environ, tmp_path)
+    assert '"http://127.0.0.1:9/v1"' in shown.stdout, shown.stderr
+
+
+def test_the_version_is_a_flag_too(tmp_path: Path) -> None:
+    shown = run_command(["--version"], an_environment(tmp_path), tmp_path)
+    assert (shown.returncode, shown.stdout) == (0, f"turnpike {__version__}\n")
+
+
+def a_free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

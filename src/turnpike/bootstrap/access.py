@@ -8,7 +8,7 @@ import urllib.parse
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.home import existing_seal
 from turnpike.bootstrap.running import running_at
-from turnpike.client import TIMEOUT_SECONDS, ControlClient
+from turnpike.client import START_IT, TIMEOUT_SECONDS, ControlClient
 from turnpike.ports.sealing import local_token
 from turnpike.settings import Settings
 
@@ -20,7 +20,19 @@ def control_client(found: Configuration, timeout_seconds: float = TIMEOUT_SECOND
     """
     settings = found.settings
     token = settings.admin_key or _local_token(settings)
-    return ControlClient(control_url(settings), token, timeout_seconds)
+    return ControlClient(control_url(settings), token, timeout_seconds, _mend(settings))
+
+
+def _mend(settings: Settings) -> str:
+    """What to do where control does not answer: most often the command stands in another folder than `turnpike up`."""
+    if settings.control_url is not None:
+        return f"it is said to be there by TURNPIKE_CONTROL_URL; {START_IT}"
+    if running_at(settings.home) is not None:
+        return "`turnpike up` runs on this home and starts it again; its log says why it is away"
+    return (
+        f"no `turnpike up` runs on the home {settings.home.absolute()}: start it, or go to the folder where it runs,"
+        " or name its home (TURNPIKE_HOME) or control's address (TURNPIKE_CONTROL_URL)"
+    )
 
 
 def control_url(settings: Settings) -> str:

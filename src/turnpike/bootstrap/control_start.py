@@ -10,7 +10,8 @@ import structlog
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.document import read_start_document
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.control.defaults import ADMINISTRATOR, unusable_variables
+from turnpike.bootstrap.vendor_variables import left_out, vendor_variables
+from turnpike.control.defaults import ADMINISTRATOR
 from turnpike.control.document.reading import Source
 from turnpike.control.document.reference import Hidden
 from turnpike.control.plane import Plane
@@ -60,9 +61,7 @@ def _has_started(plane: Plane) -> bool:
 def variables_of(found: Configuration, plane: Plane) -> Variables:
     """The administrator's key and the vendors' variables that are set."""
     key = found.settings.admin_key
-    names = [kind.credential_variable for kind in plane.providers.values() if kind.credential_variable]
-    set_ones = {name: found.environ[name] for name in names if found.environ.get(name)}
-    return Variables(Hidden(key) if key else None, set_ones)
+    return Variables(Hidden(key) if key else None, vendor_variables(found, plane.providers))
 
 
 def _document(found: Configuration) -> Document | None:
@@ -117,7 +116,7 @@ def _tell_providers(plane: Plane, found: Configuration, announcer: Announcer) ->
     ]
     if texts:
         announcer.announce(Said(f"providers from variables: {', '.join(texts)}"))
-    for variable, complaint in unusable_variables(found.environ, plane.providers).items():
+    for variable, complaint in left_out(found, plane.providers).items():
         _log.error("provider.left_out", variable=variable, reason=complaint)
         announcer.announce(Failed(f"{variable} makes no provider: {complaint}"))
     if not configured:

@@ -7,7 +7,7 @@ import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from turnpike.bootstrap.home import MASTER_KEY_NAME, SNAPSHOT_NAME, STORE_NAME, 
 from turnpike.bootstrap.packages import CONTROL, required
 from turnpike.bootstrap.running import Running, running_at
 from turnpike.bootstrap.store_check import look_at_store
-from turnpike.client import Answer, ControlClient, ControlFault, quoted
-from turnpike.control.defaults import unusable_variables
+from turnpike.bootstrap.vendor_variables import left_out
+from turnpike.client import Answer, ControlClient, ControlFault, Untrusted, quoted
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import read_document as parse_document
 from turnpike.doctor.finding import Finding, unknown
@@ -51,6 +51,7 @@ from turnpike.doctor.plant import (
     provider_finding,
     providers_finding,
     snapshot_finding,
+    unproven_gateway_finding,
     variable_finding,
 )
 from turnpike.domain.errors import StoreUnavailable
@@ -64,6 +65,7 @@ LOOK_SECONDS = 5.0
 CHECK_SECONDS = 15.0
 """Control gives a provider 10 s to answer."""
 
+_ADDRESSES = frozenset(kind.base_url_variable for kind in PROVIDERS.values())
 _VARIABLES = tuple(kind.credential_variable for kind in PROVIDERS.values() if kind.credential_variable)
 
 
@@ -77,8 +79,11 @@ def examine(found: Configuration) -> tuple[Finding, ...]:
     findings += _trust(settings)
     if settings.store_url is not None:
         findings.append(look_at_store(settings.store_url))
-    unusable = unusable_variables(found.environ, PROVIDERS)
-    findings += (variable_finding(*said) for said in unusable.items())
+    unusable = left_out(found, PROVIDERS)
+    findings += (
+        variable_finding(name, complaint, is_address=name in _ADDRESSES)
+        for name, complaint in unusable.items()
+    )
     named = _providers_at_start(found, unusable)
     findings += _document(found)
     findings += _plant(found, running, told, named)
@@ -214,12 +219,13 @@ def _trust(settings: Settings) -> Iterator[Finding]:
     yield certificate_finding(str(settings.tls_certificate), now_seconds, shown.until_seconds, shown.fault)
 
 
-def _providers_at_start(found: Configuration, unusable: Container[str]) -> tuple[str, ...]:
+def _providers_at_start(found: Configuration, unusable: Mapping[str, str]) -> tuple[str, ...]:
     """Providers that the gateway has or would have, as far as files and variables tell."""
     names = {
         kind.name
         for kind in PROVIDERS.values()
-        if found.environ.get(kind.credential_variable or "") and kind.credential_variable not in unusable
+        if found.environ.get(kind.credential_variable or "")
+        and not {kind.credential_variable, kind.base_url_variable} & unusable.keys()
     }
     snapshot = _last_snapshot(found.settings.home)
     names |= {provider.name for provider in snapshot.providers} if snapshot else set()
@@ -243,8 +249,7 @@ def _plant(
 ) -> Iterator[Finding]:
     settings = found.settings
     if running is not None:
-        gateway = ControlClient(running.gateway_url, None, LOOK_SECONDS).look("/readyz")
-        yield gateway_finding(running.gateway_url, gateway.status if gateway else None)
+        yield _gateway(running.gateway_url)
     expected = settings.control_url is not None or holder_of(settings.home) is not None
     unready = _unready(settings)
     if unready is not None:
@@ -266,6 +271,14 @@ def _plant(
     yield providers_finding(tuple(provider["name"] for provider in configured), _VARIABLES)
     for provider in configured:
         yield _provider(control_client(found, CHECK_SECONDS), provider["name"], told)
+
+
+def _gateway(url: str) -> Finding:
+    try:
+        answer = ControlClient(url, None, LOOK_SECONDS).look("/readyz")
+    except Untrusted as fault:
+        return unproven_gateway_finding(url, fault.reason, is_other_name=fault.is_other_name)
+    return gateway_finding(url, answer.status if answer else None)
 
 
 def _unready(settings: Settings) -> str | None:

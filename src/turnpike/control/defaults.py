@@ -12,6 +12,7 @@ from turnpike.control.document.secret import SecretAddress, secret_complaint
 from turnpike.control.resources.key import Key
 from turnpike.control.resources.model import Model, ModelTarget
 from turnpike.control.resources.provider import Provider
+from turnpike.control.resources.texts import BASE_URL
 from turnpike.domain.pattern import STAR
 from turnpike.domain.provider import ProviderKind
 
@@ -45,7 +46,7 @@ def default_providers(
     for kind in ready:
         new = [model for model in _models(kind) if model.name not in models]
         models.update(model.name for model in new)
-        resources += [_provider(kind), *new]
+        resources += [_provider(kind, variables), *new]
         address = SecretAddress("providers", kind.name, "credential")
         secrets[address] = Hidden(_credential(kind, variables))
     return Defaults(tuple(resources), secrets)
@@ -53,11 +54,11 @@ def default_providers(
 
 def unusable_variables(variables: Mapping[str, str], kinds: Mapping[str, ProviderKind]) -> dict[str, str]:
     """What is wrong with vendors' variables that are set and make no provider, by name; never shows a value."""
+    set_ones = [kind for kind in kinds.values() if _credential(kind, variables)]
     said = {
-        kind.credential_variable: secret_complaint("credential", _credential(kind, variables))
-        for kind in kinds.values()
-        if kind.credential_variable is not None and _credential(kind, variables)
-    }
+        kind.credential_variable or "": secret_complaint("credential", _credential(kind, variables))
+        for kind in set_ones
+    } | {kind.base_url_variable or "": _base_url_complaint(kind, variables) for kind in set_ones}
     return {variable: complaint for variable, complaint in said.items() if complaint is not None}
 
 
@@ -74,8 +75,10 @@ def administrator(secret: Hidden, written: str | None) -> Defaults:
 
 
 def _is_ready(kind: ProviderKind, variables: Mapping[str, str]) -> bool:
-    """Whether it needs no more than its variable, and that holds what a call can carry."""
-    return kind.base_url is not None and secret_complaint("credential", _credential(kind, variables)) is None
+    """Whether it needs no more than its variables, and they hold what a call can use."""
+    if kind.base_url is None or _base_url_complaint(kind, variables) is not None:
+        return False
+    return secret_complaint("credential", _credential(kind, variables)) is None
 
 
 def _credential(kind: ProviderKind, variables: Mapping[str, str]) -> str:
@@ -83,11 +86,23 @@ def _credential(kind: ProviderKind, variables: Mapping[str, str]) -> str:
     return variables.get(kind.credential_variable or "", "").strip()
 
 
-def _provider(kind: ProviderKind) -> Provider:
+def _base_url(kind: ProviderKind, variables: Mapping[str, str]) -> str | None:
+    """The address that the kind's variable gives; None where it gives none, and the vendor's is meant."""
+    return variables.get(kind.base_url_variable or "", "").strip() or None
+
+
+def _base_url_complaint(kind: ProviderKind, variables: Mapping[str, str]) -> str | None:
+    """What is wrong with that address, as it would be in a document; never shows it."""
+    text = _base_url(kind, variables)
+    return None if text is None else BASE_URL.wrong(text)
+
+
+def _provider(kind: ProviderKind, variables: Mapping[str, str]) -> Provider:
     return Provider(
         name=kind.name,
         description=f"Ready because {kind.credential_variable} is set.",
         kind=kind.name,
+        base_url=_base_url(kind, variables),
         credential=f"${{env:{kind.credential_variable}}}",
     )
 

@@ -90,6 +90,18 @@ def gateway_finding(url: str, status: int | None) -> Finding:
     )
 
 
+def unproven_gateway_finding(url: str, reason: str, *, is_other_name: bool) -> Finding:
+    """A gateway that answers with a certificate which this machine does not take: its callers may."""
+    if is_other_name:
+        says = f"{url} answers, and its certificate is for another name than this address: {reason}"
+        return unknown("gateway", says, "have callers use a name that the certificate is for")
+    return unknown(
+        "gateway",
+        f"{url} answers, and this machine does not trust its certificate: {reason}",
+        "have callers trust its authority; here, SSL_CERT_FILE=FILE.pem turnpike doctor looks further",
+    )
+
+
 def snapshot_finding(published: str | None, workers: tuple[Worker, ...]) -> Finding:
     """Whether every worker runs what was published."""
     if published is None:
@@ -135,13 +147,14 @@ def providers_finding(configured: tuple[str, ...], variables: tuple[str, ...]) -
     )
 
 
-def variable_finding(variable: str, complaint: str) -> Finding:
-    """A vendor's variable from which no provider can be made."""
-    return wrong(
-        f"variable {variable}",
-        f"makes no provider: {complaint}",
-        "set it again to the key alone, on one line",
+def variable_finding(variable: str, complaint: str, *, is_address: bool) -> Finding:
+    """A vendor's variable from which no provider can be made: its key, or the address beside it."""
+    mend = (
+        "set it to the address that the vendor's SDK would call, or leave it out for the vendor's own"
+        if is_address
+        else "set it again to the key alone, on one line"
     )
+    return wrong(f"variable {variable}", f"makes no provider: {complaint}", mend)
 
 
 def provider_finding(check: ProviderCheck) -> Finding:

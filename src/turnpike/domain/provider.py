@@ -22,6 +22,7 @@ class ProviderKind(msgspec.Struct, frozen=True):
     credentialed: the authentication headers made from a credential.
     models_path: where the provider lists its models, behind the base URL; models_headers: what it wants with that.
     credential_variable: the variable that the vendor's own SDK reads, None where there is none.
+    base_url_variable: the variable in which that SDK looks for another address, in the form of `base_url`.
     credential_required: whether it refuses calls that carry no credential.
     model_patterns: names that only this vendor's models bear, for use without configuration.
     """
@@ -34,5 +35,6 @@ class ProviderKind(msgspec.Struct, frozen=True):
     models_path: str
     models_headers: tuple[tuple[str, str], ...] = ()
     credential_variable: str | None = None
+    base_url_variable: str | None = None
     credential_required: bool = True
     model_patterns: tuple[str, ...] = ()

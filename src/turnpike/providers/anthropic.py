@@ -1,6 +1,6 @@
 """Anthropic, and servers that speak its dialect under an address of their own.
 
-Source: Anthropic's API reference and SDK (`ANTHROPIC_API_KEY`, base URL without `/v1`).
+Source: Anthropic's API reference and SDK (`ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`, base URL without `/v1`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ ANTHROPIC: Final = ProviderKind(
     models_path=MODELS_PATH,
     models_headers=VERSION,
     credential_variable="ANTHROPIC_API_KEY",
+    base_url_variable="ANTHROPIC_BASE_URL",
     model_patterns=("claude-*",),
 )
 

@@ -1,6 +1,6 @@
 """OpenAI, and every server that speaks its dialect under an address of its own.
 
-Source: OpenAI's API reference and SDK (`OPENAI_API_KEY`, base URL with `/v1`).
+Source: OpenAI's API reference and SDK (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, base URL with `/v1`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ OPENAI: Final = ProviderKind(
     credentialed=bearer,
     models_path="/models",
     credential_variable="OPENAI_API_KEY",
+    base_url_variable="OPENAI_BASE_URL",
     model_patterns=("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*", "codex-*"),
 )
 

@@ -11,6 +11,7 @@ from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import SecretAddress
 from turnpike.control.plan import Held, relation_faults
 from turnpike.control.resources.key import Key
+from turnpike.control.resources.provider import Provider
 from turnpike.control.resources.table import export_document, id_of
 from turnpike.domain.pattern import star_of
 from turnpike.providers.table import PROVIDERS
@@ -94,3 +95,31 @@ def test_the_administrator_may_use_every_model_and_do_everything() -> None:
 
 def test_nothing_that_is_printed_holds_a_secret() -> None:
     assert "sk-" not in repr(defaults(BOTH))
+
+
+def test_the_variable_of_an_sdks_address_is_the_providers() -> None:
+    elsewhere = {"OPENAI_BASE_URL": "https://eu.example.com/v1\n", "ANTHROPIC_BASE_URL": " "}
+    made = defaults({**BOTH, **elsewhere})
+    urls = {resource.name: resource.base_url for resource in made.resources if isinstance(resource, Provider)}
+    assert urls == {"openai": "https://eu.example.com/v1", "anthropic": None}
+    assert unusable_variables({**BOTH, **elsewhere}, PROVIDERS) == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["eu.example.com", "https://me:canary@example.com/v1", "https://canary.example.com/v1?a=b", "http://x:0"],
+)
+def test_an_address_that_no_document_could_hold_makes_nothing_and_is_named_without_its_value(
+    url: str,
+) -> None:
+    variables = {**BOTH, "OPENAI_BASE_URL": url}
+    assert names(defaults(variables), "providers") == {"anthropic"}
+    complaints = unusable_variables(variables, PROVIDERS)
+    assert list(complaints) == ["OPENAI_BASE_URL"]
+    assert "canary" not in complaints["OPENAI_BASE_URL"]
+
+
+def test_an_address_without_a_key_beside_it_is_nobodys_concern() -> None:
+    variables = {"OPENAI_BASE_URL": "nonsense"}
+    assert defaults(variables).resources == ()
+    assert unusable_variables(variables, PROVIDERS) == {}

@@ -63,13 +63,14 @@ class Text(msgspec.Struct, frozen=True):
         text = text_of(node, path, reader, self.title, secret=self.private)
         if text is None:
             return BAD
-        wrong = self._wrong(text)
+        wrong = self.wrong(text)
         if wrong is None:
             return text
         reader.fault(node.place, path, wrong)
         return BAD
 
-    def _wrong(self, text: str) -> str | None:
+    def wrong(self, text: str) -> str | None:
+        """What is wrong with the text; None with a good one."""
         if not text.strip():
             return f"found an empty text; {self.title} must stand here"
         if len(text) > self.max_characters:
