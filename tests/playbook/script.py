@@ -215,6 +215,6 @@ def perform(folder: Path, *steps: Step) -> None:
                         seen.add_note(f"step {number}: {step}")
                         raise
         finally:
-            stage.close()
+            await stage.close()
 
     asyncio.run(played())

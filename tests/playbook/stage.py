@@ -210,9 +210,10 @@ class Stage:
         """Whether the caller saw the status that the outcome has; one that left saw none."""
         return outcome.http_status in (499, self.reply.status)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the folder."""
-        self._kept.close()
+        await self.road.keys.close()
+        await self._kept.close()
 
     def _serving(self) -> Serving:
         uplinks = {name: self._uplink(name) for name in self.channels}

@@ -136,7 +136,7 @@ def test_a_fault_outside_of_a_call_is_logged_under_the_id_that_is_told(tmp_path:
         server = Server(site, EdgeLimits(), stage.road.clock, Deadlines())
         reply: Any = TakenReply()
         await server.answer(Request("GET", "/v1/models", b"", {}, b"", "", 0), reply)
-        stage.close()
+        await stage.close()
         return reply.told  # type: ignore[no-any-return]  # as TakenReply has it
 
     with capture_logs() as logs:
