@@ -6,13 +6,13 @@ import click
 
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.control import run_control
-from turnpike.cli.options import with_settings
+from turnpike.cli.options import CONTROL_SETTINGS, with_settings
 
 
 @click.command()
 @click.option("--supervised", is_flag=True, hidden=True)
 @click.option("--starting", is_flag=True, hidden=True)
-@with_settings()
+@with_settings(*CONTROL_SETTINGS)
 def control(found: Configuration, supervised: bool, starting: bool) -> int:
     """Run the control plane alone: store, API, publication of snapshots.
 

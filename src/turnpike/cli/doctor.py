@@ -8,7 +8,7 @@ import click
 
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.doctor import examine
-from turnpike.cli.options import with_settings
+from turnpike.cli.options import DOCTOR_SETTINGS, with_settings
 from turnpike.cli.output import write_json
 from turnpike.doctor.finding import Finding
 
@@ -19,7 +19,7 @@ COULD_NOT: Final = 1
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@with_settings()
+@with_settings(*DOCTOR_SETTINGS)
 def doctor(found: Configuration, as_json: bool) -> int:
     """Find what is wrong with this installation and say how to mend it.
 

@@ -6,7 +6,7 @@ import click
 
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.gateway import run_gateway
-from turnpike.cli.options import with_settings
+from turnpike.cli.options import GATEWAY_SETTINGS, with_settings
 
 
 @click.command()
@@ -18,7 +18,7 @@ from turnpike.cli.options import with_settings
     help="Which of several workers this is.",
 )
 @click.option("--supervised", is_flag=True, hidden=True)
-@with_settings()
+@with_settings(*GATEWAY_SETTINGS)
 def gateway(found: Configuration, slot: int, supervised: bool) -> int:
     """Run one gateway worker alone; several may share the port.
 

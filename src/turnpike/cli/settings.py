@@ -5,18 +5,18 @@ from __future__ import annotations
 import click
 
 from turnpike.bootstrap.configuration import Configuration
-from turnpike.cli.options import with_settings
+from turnpike.cli.options import with_every_setting_unlisted
 from turnpike.cli.output import write_json, write_table
 from turnpike.settings import Reading
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@with_settings()
+@with_every_setting_unlisted()
 def settings(found: Configuration, as_json: bool) -> None:
     """List every setting, its value and where it came from, its default and meaning.
 
-    Secrets are shown only as set or not set.
+    Secrets are shown only as set or not set. It takes the flags of `turnpike up`, and shows what they make of it.
 
     \b
     Example: TURNPIKE_WORKERS=4 turnpike settings

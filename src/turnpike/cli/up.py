@@ -6,11 +6,11 @@ import click
 
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.up import run_up
-from turnpike.cli.options import with_settings
+from turnpike.cli.options import ALL, with_settings
 
 
 @click.command()
-@with_settings()
+@with_settings(*ALL)
 def up(found: Configuration) -> int:
     """Start everything on this machine: supervisor, gateway workers, control.
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from turnpike.cli import COMMANDS, turnpike
+from turnpike.cli.options import ALL, CONTROL_SETTINGS, DOCTOR_SETTINGS, GATEWAY_SETTINGS
 
 LISTS = (
     "plan",
@@ -60,3 +61,27 @@ def test_a_mistyped_command_is_told_the_nearest() -> None:
     shown = CliRunner().invoke(turnpike, ["aply"])
     assert shown.exit_code == 2
     assert "No such command 'aply'. Did you mean 'apply'?" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("command", "listed", "left_out"),
+    [
+        ("up", ("--workers", "--store-url", "--edge-linger-seconds"), ()),
+        ("gateway", ("--gateway-listen", "--edge-linger-seconds"), ("--store-url", "--workers", "--config")),
+        ("control", ("--control-listen", "--store-url"), ("--edge-", "--gateway-listen", "--workers")),
+        ("doctor", ("--gateway-listen", "--store-url"), ("--edge-", "--workers", "--log-level")),
+        ("settings", ("--json",), ("--edge-", "--workers")),
+    ],
+)
+def test_the_page_of_a_role_lists_the_settings_that_it_reads(
+    command: str, listed: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    page = CliRunner().invoke(turnpike, [command, "--help"]).output
+    assert [flag for flag in listed if flag not in page] == []
+    assert [flag for flag in left_out if flag in page] == []
+
+
+def test_every_setting_is_a_flag_of_a_role() -> None:
+    of_roles = {*GATEWAY_SETTINGS, *CONTROL_SETTINGS}
+    assert {*ALL} - of_roles == {"TURNPIKE_WORKERS"}
+    assert of_roles | {*DOCTOR_SETTINGS} <= {*ALL}
