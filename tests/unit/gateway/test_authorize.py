@@ -31,7 +31,7 @@ NAMES = ("fast", "fast-hidden", "local/*", "*-mini", "gpt-4o-mini")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     async def made() -> Catalogue:
         stage = Stage(tmp_path_factory.mktemp("catalogue"))
-        stage.close()
+        await stage.close()
         serving = stage.gate.serving
         assert serving is not None
         request = Request("POST", "/", b"", {b"api-key": KEY.encode()}, b"", "", 0)

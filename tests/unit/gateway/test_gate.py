@@ -73,6 +73,6 @@ def test_a_page_of_no_size_is_refused(tmp_path: Path, limit: str) -> None:
 
 async def a_serving(folder: Path) -> Serving:
     stage = Stage(folder)
-    stage.close()
+    await stage.close()
     assert stage.gate.serving is not None
     return stage.gate.serving

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.unit.gateway.keyed_calls import (
     BOB,
     DAY_NS,
     HEAD,
-    SEAL,
     Provider,
     Said,
     SetClock,
@@ -27,10 +25,7 @@ from tests.unit.gateway.keyed_calls import (
 from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import Conflict, IdempotencyMismatch, InvalidRequest, Overloaded
 from turnpike.domain.principal import Principal
-from turnpike.gateway.idempotency.claim import Claim
-from turnpike.gateway.idempotency.entry import Claimed
-from turnpike.gateway.idempotency.folder import Folder, Found
-from turnpike.gateway.idempotency.keys import ENTERING_MAX, IdempotencyKeys
+from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.reply_head import error_lines
 
@@ -389,50 +384,3 @@ async def test_what_cannot_be_swept_does_not_end_the_sweeping(tmp_path: Path, pr
             await asyncio.sleep(0.01)
         tidying.cancel()
     assert not kept.exists()
-
-
-class HungFolder(Folder):
-    """A folder on a disk that does not answer until it is told to."""
-
-    def __init__(self, place: Path) -> None:
-        super().__init__(place, SEAL, SetClock())
-        self.answers = threading.Event()
-
-    def enter(self, name: str, claimed: Claimed) -> Claim | Found:
-        self.answers.wait(60)
-        return super().enter(name, claimed)
-
-
-@in_a_loop
-async def test_a_disk_that_hangs_refuses_calls_with_a_key_and_leaves_it_free(
-    tmp_path: Path, provider: Provider
-) -> None:
-    folder = HungFolder(tmp_path)
-    worker = IdempotencyKeys(folder, SEAL, Memory(), entering_seconds=0.01)
-    said = await send(worker, a_call(), provider.answers)
-    assert isinstance(said.error, Overloaded)
-    assert "its disk did not answer within 0.01 s" in said.error.message
-    # The loop's own threads, which others use, are all free.
-    assert await asyncio.to_thread(len, b"x") == 1
-    folder.answers.set()
-    await worker.close()
-    assert files_in(tmp_path) == []
-    assert provider.executions == 0
-    await send(a_worker(tmp_path), a_call(), provider.answers)
-    assert provider.executions == 1
-
-
-@in_a_loop
-async def test_where_as_many_wait_for_the_disk_as_may_a_call_is_refused_at_once(
-    tmp_path: Path, provider: Provider
-) -> None:
-    folder = HungFolder(tmp_path)
-    worker = IdempotencyKeys(folder, SEAL, Memory(), entering_seconds=0.01)
-    waiting = [send(worker, a_call(b"%d" % number), provider.answers) for number in range(ENTERING_MAX)]
-    refused = await asyncio.gather(*waiting)
-    assert all(isinstance(said.error, Overloaded) for said in refused)
-    said = await send(worker, a_call(), provider.answers)
-    assert isinstance(said.error, Overloaded)
-    assert f"{ENTERING_MAX} others wait for the same" in said.error.message
-    folder.answers.set()
-    await worker.close()
