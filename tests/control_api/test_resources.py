@@ -17,20 +17,20 @@ TEAMS = "/api/v1/teams"
 
 async def test_a_resource_that_was_put_is_read_back_and_published(bench: Bench) -> None:
     async with bench.client() as client:
-        put = await client.put(f"{TEAMS}/research", json={"models": ["fast"], "labels": {"env": "prod"}})
+        put = await client.put(f"{TEAMS}/research", json={"models": ["fast-*"], "labels": {"env": "prod"}})
         got = await client.get(f"{TEAMS}/research")
     assert put.status_code == 201
     assert got.json() == put.json()
     assert got.headers["etag"] == put.headers["etag"]
     assert got.headers["cache-control"] == "no-store"
     fields = {name: value for name, value in got.json().items() if name != "meta"}
-    assert fields == {"name": "research", "models": ["fast"], "labels": {"env": "prod"}}
+    assert fields == {"name": "research", "models": ["fast-*"], "labels": {"env": "prod"}}
     assert got.json()["meta"]["owner"] == "api"
 
 
 async def test_what_was_read_can_be_put_back_and_nothing_changes(bench: Bench) -> None:
     async with bench.client() as client:
-        await client.put(f"{TEAMS}/research", json={"models": ["fast"]})
+        await client.put(f"{TEAMS}/research", json={"models": ["fast-*"]})
         read = await client.get(f"{TEAMS}/research")
         revision = bench.plane.store.revision()
         again = await client.put(f"{TEAMS}/research", json=read.json())
