@@ -25,6 +25,7 @@ from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.domain.principal import Principal
 from turnpike.domain.snapshot import Access, Key, Model, Provider, Secret, Snapshot, Target
+from turnpike.gateway.aside import Aside
 from turnpike.gateway.call_ids import CallIds
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.dispatch import Dispatcher
@@ -125,6 +126,7 @@ class _Bench:
             gate=gate,
             dispatcher=Dispatcher(clock),
             kept=KeptResponses(self._folder / "responses", 0, clock),
+            aside=Aside(),
             keys=IdempotencyKeys(Folder(self._folder / "idempotency", seal, clock), seal, Memory()),
             metrics=metrics,
             clock=clock,

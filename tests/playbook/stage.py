@@ -12,6 +12,7 @@ from turnpike.domain.ids import CallId
 from turnpike.domain.outcome import Outcome
 from turnpike.domain.principal import Principal
 from turnpike.domain.snapshot import Access, Key, LimitOverrides, Model, Secret, Snapshot, Target, TimeLimits
+from turnpike.gateway.aside import Aside
 from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.gate import Gate
@@ -195,6 +196,7 @@ class Stage:
             gate=self.gate,
             dispatcher=Dispatcher(clock),
             kept=self._kept,
+            aside=Aside(),
             keys=IdempotencyKeys(Folder(folder / "idempotency", OpenSeal(), clock), OpenSeal(), Memory()),
             metrics=self.outcomes,
             clock=clock,

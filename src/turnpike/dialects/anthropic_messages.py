@@ -11,17 +11,27 @@ import msgspec
 
 from turnpike.dialects.anthropic_errors import ANTHROPIC_ERRORS
 from turnpike.dialects.event_stream import AnswerFacts, EventStream, decode_event
-from turnpike.dialects.json_body import TRUE, decode_answer, read_any, read_fields, read_model
+from turnpike.dialects.json_body import (
+    NULL,
+    TRUE,
+    decode_answer,
+    is_array,
+    read_any,
+    read_fields,
+    read_model,
+    read_small,
+)
 from turnpike.dialects.labels import labels_of
 from turnpike.dialects.speech import CallBody, Speech
+from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import ANTHROPIC_COUNT_TOKENS, ANTHROPIC_MESSAGES
 from turnpike.domain.usage import UNKNOWN, Usage
 
 
 class _Answer(msgspec.Struct, gc=False):
-    content: list[msgspec.Raw]
-    id: Any = None
-    usage: Any = None
+    content: msgspec.Raw
+    id: msgspec.Raw = NULL
+    usage: msgspec.Raw = NULL
 
 
 class _Count(msgspec.Struct, gc=False):
@@ -29,14 +39,14 @@ class _Count(msgspec.Struct, gc=False):
 
 
 class _EventMessage(msgspec.Struct, gc=False):
-    id: Any = None
-    usage: Any = None
+    id: msgspec.Raw = NULL
+    usage: msgspec.Raw = NULL
 
 
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
     message: _EventMessage | None = None
-    usage: Any = None
+    usage: msgspec.Raw = NULL
 
 
 _answer_decoder = msgspec.json.Decoder(_Answer)
@@ -57,7 +67,9 @@ def read_call(body: bytes) -> CallBody:
 def read_answer(body: bytes) -> AnswerFacts:
     """What a whole message says of itself. Raises UpstreamInvalid where it has no content."""
     answer = decode_answer(_answer_decoder, body)
-    return AnswerFacts(answer.id if isinstance(answer.id, str) else None, add_usage(UNKNOWN, answer.usage))
+    if not is_array(answer.content):
+        raise UpstreamInvalid("The provider's answer is not of its dialect (its `content` is no array).")
+    return AnswerFacts(_text(answer.id), add_usage(UNKNOWN, read_small(answer.usage)))
 
 
 def read_count(body: bytes) -> AnswerFacts:
@@ -78,10 +90,10 @@ def read_event(data: bytes, stream: EventStream) -> None:
     elif kind == "message_stop":
         stream.ended = True
     elif kind == "message_start" and event.message is not None:
-        stream.id = event.message.id if isinstance(event.message.id, str) else None
-        stream.usage = add_usage(stream.usage, event.message.usage)
+        stream.id = _text(event.message.id)
+        stream.usage = add_usage(stream.usage, read_small(event.message.usage))
     elif kind == "message_delta":
-        stream.usage = add_usage(stream.usage, event.usage)
+        stream.usage = add_usage(stream.usage, read_small(event.usage))
     elif kind == "error":
         stream.failed = True
 
@@ -105,6 +117,11 @@ def add_usage(known: Usage, value: Any) -> Usage:
         cache_write_tokens=known.cache_write_tokens if written is None else written,
         reasoning_tokens=known.reasoning_tokens,
     )
+
+
+def _text(value: msgspec.Raw) -> str | None:
+    text = read_small(value)
+    return text if isinstance(text, str) else None
 
 
 def _count(value: Any) -> int | None:

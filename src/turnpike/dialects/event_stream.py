@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from turnpike.dialects.json_body import with_whole_surrogates
 from turnpike.dialects.sse import EventSplitter, event_data
 from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.usage import UNKNOWN, Usage
@@ -49,6 +50,9 @@ def decode_event(decoder: msgspec.json.Decoder[T], data: bytes, lenient: msgspec
         _check_json(data)
         raise
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        whole = with_whole_surrogates(data)
+        if whole != data:
+            return decode_event(decoder, whole, lenient)
         raise UpstreamInvalid(f"An event of the provider's stream is not JSON: {fault}.") from fault
 
 
@@ -103,6 +107,8 @@ class EventStream:
         self.is_empty = False
         events = self._splitter.split(data)
         for place, event in enumerate(events):
+            if self.failed:  # The provider's own error is the last that its stream says.
+                return b"".join(events[:place])
             try:
                 self._read(event)
             except UpstreamInvalid as fault:
@@ -115,7 +121,7 @@ class EventStream:
     def finish(self) -> bytes:
         """The last event of a provider that closed without the blank line behind it."""
         event = self._splitter.rest()
-        if not event.strip():
+        if self.failed or not event.strip():
             return b""
         with contextlib.suppress(UpstreamInvalid):
             self._read(event)

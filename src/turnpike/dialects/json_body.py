@@ -33,6 +33,22 @@ TRUE: Final = msgspec.Raw(b"true")
 FALSE: Final = msgspec.Raw(b"false")
 NULL: Final = msgspec.Raw(b"null")
 
+FIELDS_MAX: Final = 1_000
+"""Keys of one object of a call that the gateway reads; no API has a tenth of them."""
+
+QUOTES_MAX: Final = 2_000_000
+"""Quotes in a body, two for each key: what they cost to read is bounded with them."""
+
+SMALL_BYTES: Final = 65_536
+"""A value that is longer is none of those that the gateway reads."""
+
+_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+
+_BRACKET: Final = ord("[")
+_BRACE: Final = ord("{")
+
 Fields = dict[str, msgspec.Raw]
 Span = tuple[int, int]
 
@@ -70,6 +86,9 @@ def decode_answer(
             return decode_answer(lenient, body)
         raise UpstreamInvalid(f"The provider's answer is not of its dialect ({fault}).") from fault
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        whole = with_whole_surrogates(body)
+        if whole != body:
+            return decode_answer(decoder, whole, lenient)
         what = "is empty" if not body.strip() else f"is not JSON ({fault})"
         raise UpstreamInvalid(f"The provider's answer {what}.") from fault
 
@@ -80,7 +99,13 @@ def read_fields(text: bytes) -> tuple[Fields, Span]:
     Raises InvalidJson, or InvalidRequest where a key stands twice, or in other letters than the API's: a
     provider might go by the one that was not looked at.
     """
-    fields = decode_call(_fields_decoder, text)
+    if len(text) > SMALL_BYTES and text.count(b'"') > QUOTES_MAX:
+        raise InvalidRequest(
+            f"The body has more than {QUOTES_MAX} quotes: it is none that a model could read."
+        )
+    fields, text = _decode_fields(text)
+    if len(fields) > FIELDS_MAX:
+        raise InvalidRequest(f"An object of the body has {len(fields)} keys; {FIELDS_MAX} is the most.")
     names = "".join(fields)
     if not (names.islower() and names.isascii()):
         _check_letters(fields)
@@ -101,6 +126,28 @@ def read_fields(text: bytes) -> tuple[Fields, Span]:
     return fields, _walk(text, fields)
 
 
+def _decode_fields(text: bytes) -> tuple[Fields, bytes]:
+    """The fields, and the text as it could be read."""
+    try:
+        return _fields_decoder.decode(text), text
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = with_whole_surrogates(text)
+        return decode_call(_fields_decoder, text), text
+
+
+def with_whole_surrogates(text: bytes) -> bytes:
+    """The same text, of the same length, with U+FFFD for each half of a pair that stands alone.
+
+    JSON's grammar lets such halves pass (RFC 8259, 8.2): a model's answer may be cut in the middle of a pair. They
+    are mended for reading alone.
+    """
+    return _SURROGATE.sub(_whole, text)
+
+
+def _whole(found: re.Match[bytes]) -> bytes:
+    return found.group() if found.group(1) else b"\\ufffd"
+
+
 def _spaced(fields: Fields) -> bytes:
     """The object as Python's `json.dumps` writes it."""
     return b"{%b}" % b", ".join([b'"%b": %b' % (name.encode(), value) for name, value in fields.items()])
@@ -115,9 +162,39 @@ def read_model(fields: Fields) -> str:
 
 
 def read_any(fields: Fields, name: str) -> Any:
-    """A field's value, None where it is not there."""
+    """A field's value of a call, None where it is not there, or too long to be one that the gateway reads.
+
+    Raises InvalidJson where it is a text that is not UTF-8.
+    """
     value = fields.get(name)
-    return None if value is None else decode_call(_any_decoder, bytes(value))
+    if value is None or len(value) > SMALL_BYTES:
+        return None
+    try:
+        return _any_decoder.decode(value)
+    except UnicodeDecodeError as fault:
+        raise InvalidJson(f"The body's `{name}` is not UTF-8; send one JSON object.") from fault
+    except (msgspec.DecodeError, RecursionError):  # A number out of all range, say: nothing to go by.
+        return None
+
+
+def read_small(value: msgspec.Raw) -> Any:
+    """A value of an answer, None where it is odd, or too long to be one that the gateway reads."""
+    if len(value) > SMALL_BYTES:
+        return None
+    try:
+        return _any_decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def is_array(value: msgspec.Raw) -> bool:
+    """Whether a value is a JSON array. What it holds is not looked at, for that would cost its length in memory."""
+    return memoryview(value)[0] == _BRACKET
+
+
+def is_object(value: msgspec.Raw) -> bool:
+    """Whether a value is a JSON object, likewise."""
+    return memoryview(value)[0] == _BRACE
 
 
 def _check_letters(fields: Fields) -> None:

@@ -5,21 +5,35 @@ Sources: OpenAI's API reference; recorded conversations.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from turnpike.dialects.event_stream import DONE, AnswerFacts, EventStream, decode_event
-from turnpike.dialects.json_body import FALSE, TRUE, decode_answer, read_fields, read_model
+from turnpike.dialects.json_body import (
+    FALSE,
+    NULL,
+    TRUE,
+    decode_answer,
+    is_array,
+    is_object,
+    read_fields,
+    read_model,
+    read_small,
+)
 from turnpike.dialects.labels import read_labels
 from turnpike.dialects.openai_errors import RESPONSES_ERRORS
 from turnpike.dialects.openai_usage import ResponsesUsage, mended, responses_usage
 from turnpike.dialects.responses_references import read_conversation, read_references
 from turnpike.dialects.speech import CallBody, Speech
+from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import OPENAI_RESPONSES
 
 ITEMS_MAX: Final = 1_000
 """Ids of one answer's items that are known afterwards."""
+
+COMMAS_MAX: Final = 1_000_000
+"""In an answer's output: what its items cost to be told apart is bounded with them."""
 
 TERMINAL_TYPES: Final = frozenset(
     ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
@@ -27,18 +41,23 @@ TERMINAL_TYPES: Final = frozenset(
 
 
 class _Item(msgspec.Struct, gc=False):
-    id: Any = None
+    id: msgspec.Raw = NULL
 
 
 class _Answer(msgspec.Struct, gc=False):
     id: str
-    output: list[_Item]
+    output: msgspec.Raw
     usage: ResponsesUsage | None = None
 
 
-class _OddAnswer(_Answer, gc=False):
-    output: list[Any]
-    usage: Any = None
+class _OddAnswer(msgspec.Struct, gc=False):
+    id: str
+    output: msgspec.Raw
+    usage: msgspec.Raw = NULL
+
+
+class _Object(msgspec.Struct, gc=False):
+    """Any JSON object."""
 
 
 class _Count(msgspec.Struct, gc=False):
@@ -46,14 +65,15 @@ class _Count(msgspec.Struct, gc=False):
 
 
 class _EventResponse(msgspec.Struct, gc=False):
-    id: Any = None
-    output: list[_Item] | None = None
+    id: str | None = None
+    output: msgspec.Raw = NULL
     usage: ResponsesUsage | None = None
 
 
-class _OddEventResponse(_EventResponse, gc=False):
-    output: Any = None
-    usage: Any = None
+class _OddEventResponse(msgspec.Struct, gc=False):
+    id: msgspec.Raw = NULL
+    output: msgspec.Raw = NULL
+    usage: msgspec.Raw = NULL
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -61,16 +81,19 @@ class _Event(msgspec.Struct, gc=False):
     response: _EventResponse | None = None
 
 
-class _OddEvent(_Event, gc=False):
+class _OddEvent(msgspec.Struct, gc=False):
+    type: str = ""
     response: _OddEventResponse | None = None
 
 
-_answer_decoder = msgspec.json.Decoder(_Answer)
-_odd_answer_decoder: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_OddAnswer)
+_answer_decoder: msgspec.json.Decoder[_Answer | _OddAnswer] = msgspec.json.Decoder(_Answer)
+_odd_answer_decoder: msgspec.json.Decoder[_Answer | _OddAnswer] = msgspec.json.Decoder(_OddAnswer)
 _count_decoder = msgspec.json.Decoder(_Count)
-_object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_event_decoder = msgspec.json.Decoder(_Event)
-_odd_event_decoder: msgspec.json.Decoder[_Event] = msgspec.json.Decoder(_OddEvent)
+_object_decoder = msgspec.json.Decoder(_Object)
+_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_item_decoder = msgspec.json.Decoder(_Item)
+_event_decoder: msgspec.json.Decoder[_Event | _OddEvent] = msgspec.json.Decoder(_Event)
+_odd_event_decoder: msgspec.json.Decoder[_Event | _OddEvent] = msgspec.json.Decoder(_OddEvent)
 
 
 def read_call(body: bytes) -> CallBody:
@@ -90,6 +113,8 @@ def read_call(body: bytes) -> CallBody:
 def read_answer(body: bytes) -> AnswerFacts:
     """What a response says of itself. Raises UpstreamInvalid where it has no id or output."""
     answer = decode_answer(_answer_decoder, body, _odd_answer_decoder)
+    if not is_array(answer.output):
+        raise UpstreamInvalid("The provider's answer is not of its dialect (its `output` is no array).")
     usage = responses_usage(mended(answer.usage, ResponsesUsage))
     return AnswerFacts(answer.id, usage, _ids_of(answer.output))
 
@@ -122,23 +147,25 @@ def read_event(data: bytes, stream: EventStream) -> None:
         stream.has_content = True
 
 
-def _note_response(kind: str, response: _EventResponse, stream: EventStream) -> None:
+def _note_response(kind: str, response: _EventResponse | _OddEventResponse, stream: EventStream) -> None:
     if isinstance(response.id, str):
         stream.id = response.id
     if response.usage is not None:
         stream.usage = responses_usage(mended(response.usage, ResponsesUsage))
-    if response.output:
+    if is_array(response.output):
         stream.items = _ids_of(response.output)
     if kind in TERMINAL_TYPES:
         stream.ended = True
         stream.failed = kind == "response.failed"
 
 
-def _ids_of(output: Any) -> tuple[str, ...]:
-    """Ids of an answer's items, in whichever form they were decoded."""
-    items = output if isinstance(output, list) else ()
-    ids = [item.get("id") if isinstance(item, dict) else getattr(item, "id", None) for item in items]
-    return tuple([name for name in ids if isinstance(name, str)][:ITEMS_MAX])
+def _ids_of(output: msgspec.Raw) -> tuple[str, ...]:
+    """Ids of an answer's first items. Raises UpstreamInvalid where it has more parts than any answer has."""
+    if bytes(output).count(b",") > COMMAS_MAX:
+        raise UpstreamInvalid(f"The provider's answer has more than {COMMAS_MAX} parts.")
+    items = _items_decoder.decode(output)[:ITEMS_MAX]
+    names = [read_small(_item_decoder.decode(item).id) for item in items if is_object(item)]
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def _open_stream() -> EventStream:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from turnpike.dialects.json_body import read_small
 from turnpike.domain.usage import UNKNOWN, Usage
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -71,12 +72,12 @@ def responses_usage(usage: ResponsesUsage | None) -> Usage:
     )
 
 
-def mended(usage: Any, form: type[T]) -> T | None:
+def mended(usage: T | msgspec.Raw | None, form: type[T]) -> T | None:
     """What of an odd `usage` fits `form`; None where nothing does."""
-    if usage is None or isinstance(usage, form):
+    if not isinstance(usage, msgspec.Raw):
         return usage
     try:
-        return msgspec.convert(_counts(usage), form)
+        return msgspec.convert(_counts(read_small(usage)), form)
     except msgspec.ValidationError:
         return None
 

@@ -13,6 +13,8 @@ from turnpike.dialects.json_body import NULL, Fields, decode_call, read_any, rea
 from turnpike.domain.errors import InvalidRequest
 
 REFERENCES_MAX: Final = 1_000
+ITEMS_MAX: Final = 20_000
+ID_MAX_CHARACTERS: Final = 1_024
 
 BY_VALUE_TYPES: Final = frozenset(
     (
@@ -29,6 +31,9 @@ BY_VALUE_TYPES: Final = frozenset(
     )
 )
 """Items that hold what they say. Of the others a provider may take what it keeps under their id."""
+
+SEALED_TYPES: Final = frozenset(("reasoning", "compaction"))
+"""Items that hold what they say where it is sealed: in `encrypted_content`."""
 
 _ID_KEY: Final = b'"id"'
 _ESCAPED_LETTER: Final = b"\\u00"
@@ -49,7 +54,7 @@ def read_conversation(fields: Fields) -> str | None:
         name = read_any(fields, "conversation")
     if not isinstance(name, str):
         raise InvalidRequest("conversation: give its id, as a text or as an object with `id`.")
-    return name
+    return _checked("conversation", name)
 
 
 def read_references(fields: Fields) -> tuple[str, ...]:
@@ -59,16 +64,23 @@ def read_references(fields: Fields) -> tuple[str, ...]:
     previous = read_any(fields, "previous_response_id")
     if not isinstance(previous, str):
         return items
-    return (previous, *items)
+    return (_checked("previous_response_id", previous), *items)
+
+
+def _checked(field: str, name: str) -> str:
+    if len(name) > ID_MAX_CHARACTERS:
+        raise InvalidRequest(f"{field}: an id has {ID_MAX_CHARACTERS} characters at most, not {len(name)}.")
+    return name
 
 
 def _items(given: bytes) -> tuple[str, ...]:
     """Ids of items that stand for what the provider keeps."""
     if not given.startswith(b"[") or (_ID_KEY not in given and _ESCAPED_LETTER not in given):
         return ()
-    ids = dict.fromkeys(
-        name for item in decode_call(_items_decoder, given) if (name := _reference(bytes(item))) is not None
-    )
+    items = decode_call(_items_decoder, given)
+    if len(items) > ITEMS_MAX:
+        raise InvalidRequest(f"input: {len(items)} items; {ITEMS_MAX} is the most.")
+    ids = dict.fromkeys(name for item in items if (name := _reference(bytes(item))) is not None)
     if len(ids) > REFERENCES_MAX:
         raise InvalidRequest(f"input: {len(ids)} items by reference; {REFERENCES_MAX} is the most.")
     return tuple(ids)
@@ -81,10 +93,18 @@ def _reference(item: bytes) -> str | None:
     name, kind = read_any(fields, "id"), read_any(fields, "type")
     if not isinstance(name, str) or _holds_what_it_says(fields, kind):
         return None
-    return name
+    return _checked("input", name)
 
 
 def _holds_what_it_says(fields: Fields, kind: object) -> bool:
     if kind is None:
         return "role" in fields
-    return kind in BY_VALUE_TYPES or fields.get("encrypted_content", NULL) != NULL
+    if not isinstance(kind, str):
+        return False
+    return kind in BY_VALUE_TYPES or (
+        kind in SEALED_TYPES and _is_filled_text(fields.get("encrypted_content"))
+    )
+
+
+def _is_filled_text(value: msgspec.Raw | None) -> bool:
+    return value is not None and bytes(value).startswith(b'"') and bytes(value) != b'""'

@@ -18,7 +18,10 @@ _BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n])
 _TAIL_BYTES: Final = 3
 """What may have come of a blank line that is not whole: it has up to four bytes."""
 
-_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_DATA_LINE: Final = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
+
+DATA_LINES_MAX: Final = 100_000
+"""Of one event; each costs time, however short it is."""
 
 
 class EventSplitter:
@@ -73,11 +76,12 @@ class EventSplitter:
 
 
 def event_data(event: bytes) -> bytes:
-    """What the `data` lines of a whole event hold, joined by LF; b"" where it has none."""
+    """What the `data` lines of a whole event hold, joined by LF; b"" where it has none.
+
+    Raises UpstreamInvalid where there are too many of them.
+    """
     if event.startswith(b"data: ") and event.find(b"\n", 6) == len(event) - 2 and b"\r" not in event:
         return event[6:-2]
-    values = []
-    for line in _LINE_END.split(event):
-        if line.startswith(b"data:"):
-            values.append(line[6:] if line[5:6] == b" " else line[5:])
-    return b"\n".join(values)
+    if event.count(b"data:") > DATA_LINES_MAX:
+        raise UpstreamInvalid(f"An event of the stream has more than {DATA_LINES_MAX} lines of data.")
+    return b"\n".join(_DATA_LINE.findall(event))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, NoReturn
 
 import msgspec
@@ -16,6 +17,7 @@ from turnpike.domain.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
+from turnpike.gateway.aside import Aside
 from turnpike.gateway.uplink import Uplink
 from turnpike.gateway.upstream.packed import unpacked
 from turnpike.gateway.upstream.retry_after import bounded_retry_after
@@ -46,15 +48,15 @@ class ProviderError(Exception):
         return _kind(self.status).code
 
 
-async def read_whole(answer: Answer) -> bytes:
+async def read_whole(answer: Answer, aside: Aside) -> bytes:
     """The body of a good answer, unpacked. Raises UpstreamInvalid, or as `Answer.whole` does."""
     body = await answer.whole(ANSWER_MAX_BYTES)
     if b"content-encoding" in answer.headers:
-        return unpacked(body, answer.headers[b"content-encoding"], ANSWER_MAX_BYTES)
+        return await aside.run(partial(unpacked, body, answer.headers[b"content-encoding"], ANSWER_MAX_BYTES))
     return body
 
 
-async def raise_refusal(answer: Answer, uplink: Uplink) -> NoReturn:
+async def raise_refusal(answer: Answer, uplink: Uplink, aside: Aside) -> NoReturn:
     """What a status says that is not a good one.
 
     Raises ProviderError where the provider's refusal may be shown, with its own status and body;
@@ -65,7 +67,7 @@ async def raise_refusal(answer: Answer, uplink: Uplink) -> NoReturn:
     _check_refusal(status, uplink)
     body = await answer.whole(ERROR_MAX_BYTES)
     if b"content-encoding" in answer.headers:
-        body = unpacked(body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES)
+        body = await aside.run(partial(unpacked, body, answer.headers[b"content-encoding"], ERROR_MAX_BYTES))
     if _is_json_object(body):
         raise ProviderError(status, body)
     raise _foreign(answer, f"The provider {uplink.provider} answered {status}: {_excerpt(body)}")

@@ -20,6 +20,7 @@ from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import ClientClosed, InternalError, TurnpikeError, UpstreamFailed
 from turnpike.domain.ids import CallId
 from turnpike.gateway.answers import ProviderError, raise_refusal, read_whole
+from turnpike.gateway.aside import AT_ONCE_BYTES, Aside
 from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
@@ -39,7 +40,7 @@ from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply, Request
 from turnpike.ports.metrics import Metrics
 
-Plan = Callable[[Progress, Holder, Serving, KeptResponses], Awaitable[Planned]]
+Plan = Callable[[Progress, Holder, Serving, KeptResponses, Aside], Awaitable[Planned]]
 """What a kind of request asks for; see `plan`."""
 
 
@@ -49,6 +50,7 @@ class Road(msgspec.Struct, frozen=True):
     gate: Gate
     dispatcher: Dispatcher
     kept: KeptResponses
+    aside: Aside
     keys: IdempotencyKeys
     metrics: Metrics
     clock: Clock
@@ -78,7 +80,7 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
         with road.gate as serving:
             holder = serving.identities.identify(request, road.clock.now_ns())
             call.principal = holder.key.principal
-            planned = await plan(call, holder, serving, road.kept)
+            planned = await plan(call, holder, serving, road.kept, road.aside)
             if IDEMPOTENCY_KEY in request.headers:
                 await road.keys.carry(call, reply, partial(_carry_out, road, planned, call))
             else:
@@ -125,16 +127,17 @@ async def _bring(
     """Bring the provider's answer to the caller, whole or as the stream that was asked for."""
     answer, speech = dispatched.answer, call.speech
     if not 200 <= answer.status < 300:
-        await raise_refusal(answer, dispatched.way.uplink)
+        await raise_refusal(answer, dispatched.way.uplink, road.aside)
     if outgoing.stream and speech.open_stream is not None:
         relay = Relay(dispatched, speech.open_stream(), call, road.clock)
         await _bring_stream(road, relay, outgoing, call, reply)
         return
     body = answer.arrived
     if body is None or b"content-encoding" in answer.headers:
-        body = await read_whole(answer)
+        body = await read_whole(answer, road.aside)
     call.upstream_ended_ns = road.clock.monotonic_ns()
-    call.facts = speech.read_answer(body)
+    read_answer = speech.read_answer
+    call.facts = read_answer(body) if len(body) <= AT_ONCE_BYTES else await road.aside.read(read_answer, body)
     call.end_well(answer.status)
     if outgoing.keeps:
         _remember(road, dispatched, call, call.facts.names + outgoing.claims)

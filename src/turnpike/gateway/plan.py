@@ -11,6 +11,7 @@ from turnpike.dialects.speech import CallBody
 from turnpike.domain.errors import LengthRequired, NotFound, UnsupportedMediaType
 from turnpike.domain.principal import Principal
 from turnpike.domain.surface import OPENAI_RESPONSES
+from turnpike.gateway.aside import AT_ONCE_BYTES, Aside
 from turnpike.gateway.authorize import act_for, authorize, authorize_kept, check_surface
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.identities import Holder
@@ -36,7 +37,7 @@ class Planned(msgspec.Struct, frozen=True, gc=False):
 
 
 async def plan_call(
-    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, suffix: str
+    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, aside: Aside, suffix: str
 ) -> Planned:
     """A call whose body names a model. Raises whatever speaks against it."""
     request = call.request
@@ -44,7 +45,12 @@ async def plan_call(
         _check_length(request.headers)
     _check_content_type(request.headers.get(b"content-type", JSON))
     principal = call.principal = _principal_of(request, holder)
-    body = call.speech.read_call(request.body)
+    read_call = call.speech.read_call
+    body = (
+        read_call(request.body)
+        if len(request.body) <= AT_ONCE_BYTES
+        else await aside.read(read_call, request.body)
+    )
     call.model = body.model
     call.stream = body.stream
     call.tags = tags_of(request.headers, body.labels, holder.key)
@@ -68,7 +74,7 @@ async def plan_call(
 
 
 async def plan_kept(
-    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, asked: KeptRequest
+    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, aside: Aside, asked: KeptRequest
 ) -> Planned:
     """A request about a response that a provider keeps: it goes where the response was made.
 

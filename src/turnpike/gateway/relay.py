@@ -68,6 +68,8 @@ class Relay:
         stream = self.stream
         if stream.fault is not None and not stream.ended:
             raise stream.fault
+        if stream.failed:
+            return b""
         while True:
             data = await self._piece()
             if not data:

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from turnpike.domain.provider import ProviderKind
+from turnpike.gateway.aside import Aside
 from turnpike.gateway.call_ids import CallIds
 from turnpike.gateway.certificates import Certificates
 from turnpike.gateway.deadlines import Deadlines
@@ -117,10 +118,12 @@ class Worker:
         keys = Folder(settings.home / "idempotency", outside.seal, steady)
         self._keys = IdempotencyKeys(keys, outside.seal, Memory())
         self._kept = KeptResponses(settings.home / "responses", settings.slot, steady)
+        self._aside = Aside()
         road = Road(
             gate=self._gate,
             dispatcher=Dispatcher(outside.clock),
             kept=self._kept,
+            aside=self._aside,
             keys=self._keys,
             metrics=self._metrics,
             clock=outside.clock,
@@ -155,6 +158,7 @@ class Worker:
         self._metrics.close()
         await self._keys.close()
         await self._kept.close()
+        self._aside.close()
         self._log.info("worker.stopped", slot=settings.slot)
 
     def _upkeep(self, link: Link, certificates: Certificates | None) -> Iterator[Coroutine[Any, Any, None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -186,6 +187,67 @@ def test_the_providers_error_event_is_a_failure(speech: Speech, event: bytes) ->
     stream = opened(speech)
     assert stream.feed(event) == event
     assert stream.failed
+
+
+@pytest.mark.parametrize("name", ["chat", "messages", "responses"])
+def test_nothing_passes_behind_the_providers_error_event(name: str) -> None:
+    """A client that skips error events would else see a stream that is whole."""
+    speech, text, _ = STREAMS[name]
+    error = b'event: error\ndata: {"type":"error","error":{"message":"x"}}\n\n'
+    stream = opened(speech)
+    assert stream.feed(error + text) == error
+    assert stream.feed(text) == b""
+    assert stream.failed
+    assert not stream.ended
+
+
+@pytest.mark.parametrize("speech", [CHAT, RESPONSES, MESSAGES], ids=lambda speech: speech.surface)
+def test_half_a_pair_of_surrogates_in_an_event_passes(speech: Speech) -> None:
+    """Providers cut what a model says where they like, amid a pair too."""
+    event = b'data: {"choices":[{"delta":{"content":"\\ud83d"}}],"delta":"\\ude00"}\n\n'
+    assert opened(speech).feed(event) == event
+
+
+@pytest.mark.parametrize("name", set(GOOD) - {"kept", "input_tokens", "count_tokens"})
+def test_half_a_pair_of_surrogates_in_an_answer_passes(name: str) -> None:
+    speech, answer = GOOD[name]
+    assert facts_of(speech, answer | {"text": "\ud83d"}).usage == UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["chat", "embeddings", "responses", "messages"])
+@pytest.mark.parametrize("odd", [{}, "x", 7, None])
+def test_an_answer_whose_parts_are_no_array_is_invalid(name: str, odd: Any) -> None:
+    speech, answer = GOOD[name]
+    field = next(field for field in answer if field != "id")
+    with pytest.raises(UpstreamInvalid):
+        facts_of(speech, answer | {field: odd})
+
+
+@pytest.mark.parametrize("name", ["chat", "embeddings", "responses", "messages"])
+def test_what_a_lying_provider_sends_takes_no_memory_of_its_own(name: str) -> None:
+    """Five million numbers as objects would take two hundred times what they take as text."""
+    speech, answer = GOOD[name]
+    field = next(field for field in answer if field != "id")
+    numbers = b"[" + b"0," * 499_999 + b"0]"
+    body = b'{"id":%b,"usage":%b,"%b":%b}' % (
+        b'"r"' if name == "responses" else numbers,
+        numbers,
+        field.encode(),
+        numbers,
+    )
+    tracemalloc.start()
+    try:
+        assert speech.read_answer(body).usage == UNKNOWN
+        assert tracemalloc.get_traced_memory()[1] < 80_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_event_of_too_many_lines_is_refused() -> None:
+    with pytest.raises(UpstreamInvalid):
+        opened(CHAT).feed(b"data:\n" * 100_001 + b"\n")
+    comments = b":\n" * 1_000_000 + b"data: {}\n\n"
+    assert opened(CHAT).feed(comments) == comments
 
 
 @pytest.mark.parametrize("kind", ["completed", "incomplete", "cancelled", "failed"])

@@ -213,3 +213,63 @@ def test_a_call_names_its_conversation(conversation: Any) -> None:
 def test_a_conversation_that_cannot_be_made_out_is_refused(conversation: str) -> None:
     with pytest.raises(InvalidRequest):
         RESPONSES.read_call(b'{"model":"m","conversation":%b}' % conversation.encode())
+
+
+@pytest.mark.parametrize("sealed", ["", [], {}, 1, "gAAA"])
+def test_no_field_beside_it_turns_a_reference_into_something_else(sealed: Any) -> None:
+    item = {"type": "item_reference", "id": "msg_1", "encrypted_content": sealed, "role": "user"}
+    assert call_of(RESPONSES, input=[item]).refers_to == ("msg_1",)
+
+
+@pytest.mark.parametrize("sealed", ["", None, [], 1])
+def test_reasoning_that_is_not_sealed_is_what_the_provider_keeps(sealed: Any) -> None:
+    item = {"type": "reasoning", "id": "rs_1", "encrypted_content": sealed}
+    assert call_of(RESPONSES, input=[item]).refers_to == ("rs_1",)
+
+
+@pytest.mark.parametrize("kind", [[], {}, 1, True])
+def test_an_item_whose_type_is_no_text_is_a_reference(kind: Any) -> None:
+    assert call_of(RESPONSES, input=[{"type": kind, "id": "msg_1"}]).refers_to == ("msg_1",)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"previous_response_id": "r" * 1025},
+        {"conversation": "c" * 1025},
+        {"conversation": {"id": "c" * 1025}},
+        {"input": [{"id": "m" * 1025}]},
+    ],
+)
+def test_an_id_has_a_length_that_can_be_kept(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="1024 characters at most"):
+        call_of(RESPONSES, **fields)
+
+
+@pytest.mark.parametrize("speech", SPEECHES)
+def test_half_a_pair_of_surrogates_passes(speech: Speech) -> None:
+    """JSON's grammar lets it (RFC 8259, 8.2), and what a model said may end amid a pair."""
+    for body in (
+        b'{"model":"fast","messages":"\\ud83d"}',
+        b'{ "messages" : "\\uDE00 \\ud83d\\ude00 \\ud83d" , "model" : "fast" }',
+    ):
+        call = speech.read_call(body)
+        assert json.loads(body[slice(*call.model_span)]) == "fast"
+
+
+@pytest.mark.parametrize("speech", SPEECHES)
+def test_a_number_out_of_range_is_nothing_to_go_by(speech: Speech) -> None:
+    assert speech.read_call(b'{"model":"fast","user":1e400,"metadata":1e400}').labels == ()
+
+
+def test_what_would_take_long_to_read_is_refused() -> None:
+    """Each of these is one of a few KiB when it is packed."""
+    many = b",".join(b'"k%d": 1' % number for number in range(1_001))
+    for body in (
+        b'{"model": "m",%b}' % many,
+        b'{"model":"m","input":[{"id":"a",%b}]}' % many,
+        b'{"model":"m","input":[{"id":"a"}%b]}' % (b",{}" * 20_000),
+        b'{"model":"m","messages":[%b]}' % b",".join([b'""'] * 1_000_001),
+    ):
+        with pytest.raises(InvalidRequest):
+            RESPONSES.read_call(body)

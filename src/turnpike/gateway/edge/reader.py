@@ -96,6 +96,7 @@ class RequestReader:
         "_fault",
         "_head_bytes",
         "_headers",
+        "_held_bytes",
         "_limits",
         "_lines",
         "_loose_bytes",
@@ -122,7 +123,7 @@ class RequestReader:
         self._target = b""
         self._method = self._version = ""
         self._headers: dict[bytes, bytes] = {}
-        self._lines = self._head_bytes = self._loose_bytes = 0
+        self._lines = self._head_bytes = self._loose_bytes = self._held_bytes = 0
         self._body: bytes | bytearray = b""
         self._after_cr = False
 
@@ -143,6 +144,8 @@ class RequestReader:
             self.refuse(InvalidRequest("The gateway does not upgrade connections."))
         except httptools.HttpParserError as fault:
             self.refuse(self._fault or InvalidRequest(f"Not a request of HTTP/1.1: {fault}."))
+        if self.in_head:
+            self._hold_head(len(data))
         if in_message and headers is self._headers and (self.in_head or self.in_body):
             self._weigh(len(data), len(self._body) - body_bytes)
 
@@ -167,6 +170,18 @@ class RequestReader:
     def _drop_body(self) -> None:
         self._sink.release(len(self._body))
         self._body = b""
+        self._release_head()
+
+    def _hold_head(self, count: int) -> None:
+        """Count a head that is not whole among what is held: strangers send those too."""
+        self._held_bytes += count
+        if not self._sink.hold(count):
+            self.refuse(Overloaded("The gateway holds as much as it can; try again."))
+
+    def _release_head(self) -> None:
+        if self._held_bytes:
+            self._sink.release(self._held_bytes)
+            self._held_bytes = 0
 
     @property
     def head(self) -> Request:
@@ -215,12 +230,12 @@ class RequestReader:
         if self.in_body:
             return
         self._lines += 1
+        if self._lines > self._limits.header_count:
+            return  # It will be refused, and keeping each line would cost ten times its length.
         self._head_bytes += len(name) + len(value) + 4
         name = name.lower()
         headers = self._headers
         if name in headers:
-            if self._lines > self._limits.header_count:
-                return  # It will be refused; joining further values would cost their length squared.
             if name in SINGLE_HEADERS:
                 self._fault = InvalidRequest(f"The header {name.decode('latin-1')} came twice.")
             headers[name] += b", " + value
@@ -233,6 +248,8 @@ class RequestReader:
             return
         self.in_head = False
         self.in_body = True
+        if self._held_bytes:
+            self._release_head()
         limits, headers = self._limits, self._headers
         self._method = self._parser.get_method().decode()
         self._version = self._parser.get_http_version()

@@ -189,3 +189,23 @@ def test_a_reader_that_is_closed_holds_nobody() -> None:
     finally:
         gc.enable()
     assert kept.closed
+
+
+def test_lines_beyond_those_that_are_taken_are_not_kept() -> None:
+    """A head of short lines would take ten times its length, of whoever connects."""
+    limits = EdgeLimits(head_bytes=65_536, header_count=10)
+    reading = Reading(GET + b"".join(b"a%d:\r\n" % number for number in range(9_000)), limits=limits)
+    assert len(reading.reader._headers) <= 10
+    reading.feed(b"\r\n")
+    assert reading.code == "headers_too_large"
+
+
+def test_a_head_that_is_not_whole_counts_among_what_is_held() -> None:
+    reading = Reading(GET, b"a: b\r\n")
+    assert reading.held == len(GET) + len(b"a: b\r\n")
+    reading.feed(b"\r\n")
+    assert reading.held == 0
+    reading.feed(GET)
+    reading.reader.close()
+    assert reading.held == 0
+    assert Reading(GET, limits=EdgeLimits(buffered_bytes=10)).code == "overloaded"
