@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -64,12 +65,12 @@ def unreachable(road: Road, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.mark.parametrize(
     ("provider", "status", "code", "words"),
     [
-        ("refused", 502, "upstream_failed", "refused"),
-        ("full", 504, "upstream_timeout", "did not accept a connection within 0.4 s"),
-        ("nameless", 502, "upstream_failed", "no-such-name.onion has no address"),
-        ("untrusted", 502, "upstream_failed", "certificate is not trusted"),
-        ("misnamed", 502, "upstream_failed", "certificate is not trusted"),
-        ("mute-tls", 504, "upstream_timeout", "did not accept a connection"),
+        ("refused", 502, "upstream_failed", "refused: connection refused."),
+        ("full", 504, "upstream_timeout", "full: it did not accept a connection within 0.4 s."),
+        ("nameless", 502, "upstream_failed", "nameless: its name has no address."),
+        ("untrusted", 502, "upstream_failed", "untrusted: its certificate is not trusted."),
+        ("misnamed", 502, "upstream_failed", "misnamed: its certificate is not trusted."),
+        ("mute-tls", 504, "upstream_timeout", "mute-tls: it did not accept a connection"),
     ],
 )
 @pytest.mark.usefixtures("unreachable")
@@ -79,6 +80,9 @@ def test_a_provider_out_of_reach_is_tried_again_and_then_told(
     answer = road.chat("", f"{provider}/m")
     assert told(answer) == (status, code)
     assert words in answer.json()["error"]["message"]
+    assert re.search(r"127\.0\.0\.1|onion|localhost|:\d", answer.text) is None, (
+        "an address is no caller's business"
+    )
     assert answer.headers["x-turnpike-attempts"] == "2"
     assert CREDENTIAL not in answer.text
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+import structlog
 
 from turnpike.domain.errors import TurnpikeError, UpstreamFailed, UpstreamTimeout
 from turnpike.domain.outcome import Attempt
@@ -25,6 +26,9 @@ RETRY_PAUSE_SECONDS: Final = 0.05
 """Before the first retry; doubled before each further one."""
 RETRY_PAUSE_MAX_SECONDS: Final = 2.0
 
+SAY_SECONDS: Final = 1.0
+"""Between two lines of the log on one provider that cannot be reached."""
+
 
 class Dispatched(msgspec.Struct, frozen=True, gc=False):
     """An answer that has begun to come, from which target, and how long it may go on."""
@@ -41,6 +45,7 @@ class Dispatcher:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._turns = itertools.count()
+        self._said_at: dict[str, float] = {}
         self._now = asyncio.get_running_loop().time
 
     async def dispatch(
@@ -52,7 +57,7 @@ class Dispatcher:
         """
         began = self._now()
         progress.dispatched_ns = self._clock.monotonic_ns()
-        unreached: Unreached | None = None
+        unreached, provider = Unreached("No target of this model was tried."), ""
         for way in grant.route.ways:
             patience = wishes.patience(way.limits, began)
             head = request_head(way, outgoing, progress.request.headers, self._turns)
@@ -71,16 +76,18 @@ class Dispatcher:
                     return Dispatched(answer, way, patience, started_ns)
                 except Unreached as fault:
                     progress.reached = False
+                    provider = way.uplink.provider
                     # Without its traceback, which would hold this frame for the collector to find.
                     unreached = fault.with_traceback(None)
-                    self._note_failure(progress, way, started_ns, unreachable(fault))
+                    self._note_failure(progress, way, started_ns, unreachable(fault, provider))
+                    self._say(fault, provider, progress)
                 except TurnpikeError as error:
                     self._note_failure(progress, way, started_ns, error)
                     raise
                 except asyncio.CancelledError as cancelled:
                     self._note_failure(progress, way, started_ns, why_cancelled(cancelled))
                     raise
-        raise unreachable(unreached or Unreached("No target of this model was tried."))
+        raise unreachable(unreached, provider)
 
     def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:
         """Note how the attempt ended that brought an answer: as the call did."""
@@ -99,6 +106,16 @@ class Dispatcher:
                 progress.upstream_ended_ns,
             )
         )
+
+    def _say(self, fault: Unreached, provider: str, progress: Progress) -> None:
+        """Log where it was tried, which callers are not told: the first such call of each second."""
+        now = self._now()
+        if now - self._said_at.get(provider, 0.0) >= SAY_SECONDS:
+            self._said_at[provider] = now
+            reason = fault.message
+            structlog.get_logger().warning(
+                "upstream.unreached", provider=provider, reason=reason, call=progress.call_id
+            )
 
     def _note_failure(self, progress: Progress, way: Way, started_ns: int, error: TurnpikeError) -> None:
         uplink = way.uplink
@@ -133,7 +150,7 @@ def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes], turn
     )
 
 
-def unreachable(fault: Unreached) -> TurnpikeError:
-    """The error of a call whose every target stayed out of reach, `fault` being the last."""
-    said = f"No provider could be reached: {fault.message}"
+def unreachable(fault: Unreached, provider: str) -> TurnpikeError:
+    """The error of a call whose every target stayed out of reach, `provider` being the last."""
+    said = f"No provider could be reached. The last that was tried is {provider}: {fault.told}."
     return UpstreamTimeout(said) if fault.timed_out else UpstreamFailed(said)

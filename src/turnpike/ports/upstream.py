@@ -72,9 +72,13 @@ class Channel(Protocol):
 
 
 class Unreached(Exception):
-    """The request did not leave: trying again, or elsewhere, repeats nothing."""
+    """The request did not leave: trying again, or elsewhere, repeats nothing.
 
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+    message: for whoever runs the gateway, with names and addresses. told: for callers, whom they are no business of.
+    """
+
+    def __init__(self, message: str, *, told: str = "it cannot be reached", timed_out: bool = False) -> None:
         super().__init__(message)
         self.message = message
+        self.told = told
         self.timed_out = timed_out

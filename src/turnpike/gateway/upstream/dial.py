@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 from collections.abc import Callable
 from typing import Final, cast
@@ -36,10 +37,8 @@ class Dialler:
             async with asyncio.timeout(within_seconds):
                 return await self._dial_first(made, self._loop.time() + within_seconds)
         except TimeoutError as fault:
-            raise Unreached(
-                f"{self._origin.authority} did not accept a connection within {within_seconds:g} s.",
-                timed_out=True,
-            ) from fault
+            late = f"did not accept a connection within {within_seconds:g} s"
+            raise Unreached(f"{self._origin.authority} {late}.", told=f"it {late}", timed_out=True) from fault
 
     async def _dial_first(self, made: Made, until: float) -> UpstreamConnection:
         """Each address gets an equal part of the time that is left: one that is silent costs not all of it."""
@@ -57,7 +56,8 @@ class Dialler:
         try:
             if isinstance(fault, TimeoutError):
                 raise fault
-            raise Unreached(f"{self._origin.authority} cannot be reached: {_reason(fault)}.") from fault
+            said = f"{self._origin.authority} cannot be reached: {_reason(fault)}."
+            raise Unreached(said, told=_told(fault)) from fault
         finally:
             # An error holds the frames that it went through, this one among them.
             fault = None
@@ -140,3 +140,14 @@ def _reason(fault: OSError | None) -> str:
     if isinstance(fault, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({fault.verify_message})"
     return str(fault) if fault is not None else "it has no address"
+
+
+def _told(fault: OSError | None) -> str:
+    """The same without names and addresses."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted"
+    if isinstance(fault, ssl.SSLError):
+        return "it does not speak the TLS that is asked of it"
+    if fault is None:
+        return "it has no address"
+    return os.strerror(fault.errno).lower() if fault.errno else str(fault)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from turnpike.gateway.deadlines import Deadlines
-from turnpike.gateway.upstream.connection import UpstreamConnection
+from turnpike.gateway.upstream.connection import CLOSED, UpstreamConnection
 from turnpike.gateway.upstream.dial import Dialler
 from turnpike.ports.upstream import Patience, Unreached
 
@@ -65,10 +65,12 @@ class Pool:
 
     async def _dial(self, patience: Patience) -> UpstreamConnection:
         if len(self._open) + self._dials >= CONNECTIONS_MAX:
-            raise Unreached(f"{CONNECTIONS_MAX} connections to this provider are open already.")
+            full = f"{CONNECTIONS_MAX} connections to this provider are open already"
+            raise Unreached(f"{full}.", told=full)
         within = min(patience.connect_seconds, patience.first_content_at - self.now())
         if within <= 0:
-            raise Unreached("The call's time limit has passed.", timed_out=True)
+            late = "the call's time limit has passed"
+            raise Unreached(f"{late}.", told=late, timed_out=True)
         self._dials += 1
         try:
             connection = await self._dialler.dial(lambda: UpstreamConnection(self), within)
@@ -78,7 +80,7 @@ class Pool:
             self._open.add(connection)
             return connection
         connection.cut()
-        raise Unreached("The provider closed the connection at once.")
+        raise Unreached("The provider closed the connection at once.", told=CLOSED)
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """A connection is free again."""

@@ -25,6 +25,9 @@ NAMES_MAX: Final = 4096
 Ask = Callable[[str], Awaitable[pycares.AddrInfoResult]]
 
 
+NAMELESS: Final = "its name has no address"
+
+
 class Found(msgspec.Struct, frozen=True):
     """Addresses of a name, in the order to be tried, and until when they hold."""
 
@@ -95,10 +98,10 @@ class Resolver:
         try:
             result = await self._ask(host)
         except aiodns.error.DNSError as fault:
-            raise Unreached(f"The name {host} has no address: {fault.args[-1]}.") from fault
+            raise Unreached(f"The name {host} has no address: {fault.args[-1]}.", told=NAMELESS) from fault
         addresses = tuple(_text(node.addr[0]) for node in result.nodes)
         if not addresses:
-            raise Unreached(f"The name {host} has no address.")
+            raise Unreached(f"The name {host} has no address.", told=NAMELESS)
         ttl = min((node.ttl for node in result.nodes), default=0)
         until = self._now() + min(max(ttl, TTL_MIN_SECONDS), TTL_MAX_SECONDS)
         return Found(addresses, until)
