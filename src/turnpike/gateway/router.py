@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -10,8 +9,16 @@ from urllib.parse import unquote
 
 from turnpike.dialects.openai_responses import KEPT
 from turnpike.dialects.speech import Speech
-from turnpike.domain.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, TurnpikeError
+from turnpike.domain.errors import (
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    Overloaded,
+    TurnpikeError,
+)
 from turnpike.gateway.cors import origin_lines, preflight_lines
+from turnpike.gateway.disk import DiskThreads, within
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.models import (
     anthropic_model,
@@ -30,16 +37,21 @@ JSON_LINE: Final = b"content-type: application/json\r\n"
 TEXT_LINE: Final = b"content-type: text/plain; charset=utf-8\r\n"
 METRICS_PATH: Final = "/metrics"
 
+SCRAPES_MAX: Final = 32
+"""At once; anyone may ask, and all of them get a thread of their own between them."""
+SCRAPE_SECONDS: Final = 5.0
+
 RenderedError = tuple[int, bytes, bytes]
 
 
 class Router:
-    """The application that the edge serves: calls to the pipeline, the rest answered here."""
+    """The application that the edge serves: calls to the pipeline, the rest answered here. Make it inside a running loop."""
 
     def __init__(self, road: Road, listings: Listings, origins: frozenset[str]) -> None:
         self._road = road
         self._listings = listings
         self._origins = origins
+        self._scrapes = DiskThreads("metrics", 1, SCRAPES_MAX)
         self._probes: dict[str, Callable[[Reply], None]] = {
             "/livez": self._live,
             "/readyz": self._ready,
@@ -138,7 +150,12 @@ class Router:
 
     async def _show_metrics(self, request: Request, reply: Reply) -> None:
         accept = request.headers.get(b"accept", b"").decode("latin-1")
-        page = await asyncio.to_thread(self._road.metrics.expose, accept)
+        if self._scrapes.is_full:
+            raise Overloaded("As many scrapes as may wait for the counts already; try again.")
+        try:
+            page = await within(SCRAPE_SECONDS, self._scrapes.begin(self._road.metrics.expose, accept))
+        except TimeoutError as late:
+            raise Overloaded("The files that the counts are kept in do not answer; try again.") from late
         reply.whole(200, render_head([("content-type", page.content_type)]), page.body)
 
 
