@@ -1,4 +1,8 @@
-"""The last good snapshot on disk: what a worker starts from when control is away."""
+"""The last good snapshot on disk: what a worker starts from when control is away.
+
+The file is sealed, so that a worker serves by what control published or by nothing: one bit that has
+changed could make a revoked key good.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,35 @@ from typing import Final
 import structlog
 
 from turnpike.domain.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from turnpike.files import read_named_file
+from turnpike.gateway.disk import DiskThreads, within
+from turnpike.ports.sealing import SNAPSHOT_PURPOSE, Seal
 
 FILE_MODE: Final = 0o600
+SNAPSHOT_MAX_BYTES: Final = 268_435_456
+SEALED_MAX_BYTES: Final = SNAPSHOT_MAX_BYTES + 1024
+"""A snapshot and what the seal adds."""
+READING_SECONDS: Final = 5.0
+"""How long a start waits for the disk before it goes on without the file."""
+
+_MEND: Final = (
+    "bring control within reach: it gives this worker a fresh one, which takes the file's place; "
+    "until then nothing of the file is served"
+)
 
 
 class LastGood:
-    """One file of the home, replaced whole; workers of one home keep the same content in it."""
+    """One file of the home, replaced whole; workers of one home keep the same content in it.
 
-    def __init__(self, folder: Path, slot: int) -> None:
+    Make it inside a running loop.
+    """
+
+    def __init__(self, folder: Path, slot: int, seal: Seal, reading_seconds: float = READING_SECONDS) -> None:
         self._file = folder / "current"
         self._fresh = folder / f"fresh-{slot}"
+        self._seal = seal
+        self._reading_seconds = reading_seconds
+        self._disk = DiskThreads("snapshot", threads=1, waiting_max=1)
         self._latest: Snapshot | None = None
         self._is_due = asyncio.Event()
 
@@ -42,25 +65,41 @@ class LastGood:
 
     async def _keep(self, snapshot: Snapshot) -> None:
         try:
-            await asyncio.to_thread(self._write, encode_snapshot(snapshot))
+            # Whoever is cancelled meanwhile leaves the file to be written whole.
+            await asyncio.shield(self._disk.begin(self._write, snapshot))
         except OSError as fault:
             structlog.get_logger().error("snapshot.not_kept", reason=str(fault))
 
     async def read(self) -> Snapshot | None:
-        """The snapshot that was kept; None where there is none that can be read."""
+        """The snapshot that was kept; None where there is none that can be read, or that was changed."""
         try:
-            return decode_snapshot(await asyncio.to_thread(self._file.read_bytes))
+            return await within(self._reading_seconds, self._disk.begin(self._read))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as fault:
-            structlog.get_logger().error("snapshot.unreadable", reason=str(fault))
-            return None
+        except TimeoutError:
+            # It is an OSError too, and has no words of its own.
+            self._refuse(f"its disk did not answer within {self._reading_seconds:g} s")
+        except OSError as fault:
+            self._refuse(fault.strerror or str(fault))
+        except ValueError as fault:
+            self._refuse(f"{fault}; or it was kept by an earlier release")
+        return None
 
-    def _write(self, data: bytes) -> None:
+    def _refuse(self, reason: str) -> None:
+        structlog.get_logger().error("snapshot.unreadable", file=str(self._file), reason=reason, mend=_MEND)
+
+    def _read(self) -> Snapshot:
+        closed = read_named_file(self._file, SEALED_MAX_BYTES)
+        return decode_snapshot(self._seal.open(closed, SNAPSHOT_PURPOSE))
+
+    def _write(self, snapshot: Snapshot) -> None:
+        closed = self._seal.close(encode_snapshot(snapshot), SNAPSHOT_PURPOSE)
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        # What a killed worker left, or a pipe that would be waited for, gives way to a file of our own.
+        self._fresh.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(self._fresh, flags, FILE_MODE), "wb") as file:
+            file.write(closed)
             file.flush()
             os.fsync(file.fileno())
         self._fresh.replace(self._file)

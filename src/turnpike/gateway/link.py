@@ -17,7 +17,7 @@ import structlog
 
 from turnpike.domain.errors import TurnpikeError
 from turnpike.domain.snapshot import Snapshot, decode_snapshot
-from turnpike.gateway.last_good import LastGood
+from turnpike.gateway.last_good import SNAPSHOT_MAX_BYTES, LastGood
 from turnpike.gateway.provision import Serving, Unprovisionable
 from turnpike.gateway.swap import Swap
 from turnpike.ports.link import (
@@ -30,7 +30,6 @@ from turnpike.ports.link import (
 )
 from turnpike.ports.upstream import Answer, Channel, Patience, Unreached
 
-SNAPSHOT_MAX_BYTES: Final = 268_435_456
 CONNECT_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 30.0
 """Longer than control holds a poll open."""

@@ -203,7 +203,7 @@ class Worker:
         ).encode("latin-1")
         instance = self._outside.randomness.take(INSTANCE_BYTES).hex()
         process = Process(f"{socket.gethostname()}/{settings.slot}", os.getpid(), instance)
-        last_good = LastGood(settings.home / "snapshot", settings.slot)
+        last_good = LastGood(settings.home / "snapshot", settings.slot, seal)
         return Link(channel, head, self._swap, last_good, process)
 
 

@@ -10,6 +10,9 @@ KEY_PURPOSE: Final = "key"
 CREDENTIAL_PURPOSE: Final = "credential"
 """What providers are shown: credentials, secret headers, proxies' passwords."""
 
+SNAPSHOT_PURPOSE: Final = "snapshot"
+"""The last good snapshot, as a gateway keeps it."""
+
 _NODE_PURPOSE: Final = "node-link"
 _LOCAL_PURPOSE: Final = "local-admin"
 

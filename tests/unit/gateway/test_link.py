@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from tests.playbook.stage import OpenSeal, Outcomes, ScriptedAnswer, ScriptedChannel, settled
+from tests.unit.gateway.keyed_calls import SEAL
 from turnpike.domain.errors import InvalidKey, RevokedKey
 from turnpike.domain.principal import Principal
 from turnpike.domain.snapshot import Access, Key, Secret, Snapshot, encode_snapshot
@@ -21,7 +22,7 @@ from turnpike.gateway.provision import Provisioner, Serving, Unprovisionable
 from turnpike.gateway.swap import Swap
 from turnpike.ports.http import Request
 from turnpike.ports.link import PHASE_HEADER, VERSION_HEADER, Phase, Process, Report
-from turnpike.ports.sealing import KEY_PURPOSE
+from turnpike.ports.sealing import KEY_PURPOSE, SNAPSHOT_PURPOSE
 from turnpike.providers.table import PROVIDERS
 
 BOUND_SECONDS = 10
@@ -91,7 +92,7 @@ class Line:
         self.folder = folder
         swap = Swap(self.gate, self.provisioner, NoMetrics())
         process = Process("host/0", 1, "a")
-        self.link = Link(self.channel, b"POST /", swap, LastGood(folder, 0), process, pace)
+        self.link = Link(self.channel, b"POST /", swap, LastGood(folder, 0, SEAL), process, pace)
 
     async def says(self, phase: Phase, snapshot: Snapshot, *, held_ready: bool = False) -> None:
         """Control answers the open question."""
@@ -214,7 +215,7 @@ def test_what_is_served_last_is_what_is_kept(tmp_path: Path) -> None:
         await line.says("publish", SECOND)
         await line.says("publish", REVOKED)
         async with asyncio.timeout(BOUND_SECONDS):
-            while await LastGood(tmp_path, 1).read() != REVOKED:
+            while await LastGood(tmp_path, 1, SEAL).read() != REVOKED:
                 await settled()
 
     on_a_line(tmp_path, story)
@@ -245,7 +246,7 @@ def test_what_is_published_and_cannot_be_served_is_tried_again_until_it_can(tmp_
         told = await until(line, lambda report: report.running == SECOND.version)
         assert (told.refused, told.fault, told.preparing) == (None, None, None)
         async with asyncio.timeout(BOUND_SECONDS):
-            while await LastGood(tmp_path, 1).read() != SECOND:
+            while await LastGood(tmp_path, 1, SEAL).read() != SECOND:
                 await settled()
 
     on_a_line(tmp_path, story)
@@ -322,7 +323,7 @@ def test_what_was_published_at_the_start_is_tried_again_while_the_last_good_one_
 ) -> None:
     async def whole() -> None:
         line = Line(tmp_path)
-        (tmp_path / "current").write_bytes(encode_snapshot(FIRST))
+        (tmp_path / "current").write_bytes(SEAL.close(encode_snapshot(FIRST), SNAPSHOT_PURPOSE))
         line.provisioner.refuses_version = SECOND.version
         async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as group:
             starting = group.create_task(line.link.start(BOUND_SECONDS))
