@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,24 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
         assert ended.returncode != 0
         assert "No space left on device" in ended.stderr
         assert "free some room on its disk" in ended.stderr
+
+
+def test_a_worker_that_dies_on_a_full_disk_comes_back(tmp_path: Path) -> None:
+    with mounted(tmp_path / "home", "32m") as home:
+        environ = an_environment(home, TURNPIKE_ADMIN_KEY="an-administrators-key-of-some-length-0000")
+        with Process(["up", "--workers", "1"], environ, tmp_path) as up:
+            up.wait_for_words("1 of 1 workers ready")
+            gateway = up.url("gateway")
+            with suppress(OSError), (home / "filler").open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(b"x" * 4096)
+            killed = up.pid_of("gateway-0")
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: up.pid_of("gateway-0") not in (None, killed), "another worker is there")
+            wait_until(lambda: status_of(f"{gateway}/readyz") == 200, "it serves")
+            up.send(signal.SIGTERM)
+            assert up.ended() == 0
 
 
 def test_a_read_only_home_is_told_as_one(tmp_path: Path) -> None:

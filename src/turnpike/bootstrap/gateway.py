@@ -17,7 +17,7 @@ from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.bootstrap.certificate import check_certificate
 from turnpike.bootstrap.configuration import Configuration, edge_limits
 from turnpike.bootstrap.fault import CannotStart, CannotStartYet
-from turnpike.bootstrap.home import existing_seal, opened_seal, prepare_home, told_of_file
+from turnpike.bootstrap.home import existing_seal, make_home, opened_seal, told_of_file
 from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.role import beating, run_role
 from turnpike.gateway.link import KeyRefused
@@ -36,7 +36,7 @@ def run_gateway(found: Configuration, slot: int, supervised: bool) -> int:
     def serve(announcer: Announcer) -> int:
         check_certificate(settings)
         _check_master_key(settings)
-        prepare_home(settings.home)
+        make_home(settings.home)
         with _berth(settings, slot, supervised):
             return _serve(settings, slot, announcer)
 

@@ -30,17 +30,30 @@ _MENDS: Final = {
 
 
 def prepare_home(home: Path) -> None:
-    """Make the home and its folders, for this user only. Raises CannotStart."""
+    """Make the home and its folders, for this user only, and see that it can be written. Raises CannotStart."""
+    make_home(home)
+    try:
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(b"turnpike")
+    except OSError as fault:
+        raise _cannot_be_made(home, fault) from None
+
+
+def make_home(home: Path) -> None:
+    """Make the home and its folders, for this user only. Raises CannotStart.
+
+    For a gateway, which serves on from what is there while the disk is full.
+    """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in _FOLDERS:
             (home / name).mkdir(mode=0o700, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home) as file:
-            file.write(b"turnpike")
     except OSError as fault:
-        raise CannotStart(
-            f"the home folder {home} cannot be made or written ({fault.strerror}): {_mend(fault)}"
-        ) from None
+        raise _cannot_be_made(home, fault) from None
+
+
+def _cannot_be_made(home: Path, fault: OSError) -> CannotStart:
+    return CannotStart(f"the home folder {home} cannot be made or written ({fault.strerror}): {_mend(fault)}")
 
 
 def told_of_file(fault: OSError) -> str:

@@ -39,6 +39,8 @@ def _agree(folder: Path, boot_id: str, proposed_ns: int) -> int:
     """What the first one of this boot proposed."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{PREFIX}{boot_id}"
+    with suppress(FileNotFoundError):  # Read before anything is written: the disk may be full by now.
+        return int(file.read_text())
     # It gets its name when it is whole, and only one can have it.
     with NamedTemporaryFile("w", prefix=f"{file.name}.", dir=folder) as fresh:
         fresh.write(str(proposed_ns))

@@ -39,7 +39,7 @@ class Berth:
         """Give both free."""
         if self._port is not None:
             self._port.close()
-        os.ftruncate(self._descriptor, 0)
+        _note(self._descriptor, "")
         os.close(self._descriptor)
 
 
@@ -52,8 +52,7 @@ def take_berth(folder: Path, slot: int, address: tuple[str, int], *, is_shared: 
     with _one_at_a_time(folder):
         descriptor = _locked_slot(folder, slot)
         try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()} {address[1]} {address[0]}\n".encode(), 0)
+            _note(descriptor, f"{os.getpid()} {address[1]} {address[0]}\n")
             port = _port(address, is_shared or address in _addresses(folder, slot))
         except (OSError, PortTaken):
             os.close(descriptor)
@@ -82,6 +81,15 @@ def _locked_slot(folder: Path, slot: int) -> int:
         os.close(descriptor)
         raise SlotInUse(slot, pid) from None
     return descriptor
+
+
+def _note(descriptor: int, text: str) -> None:
+    """Write over what is there, in its length: a full disk has no room for a file that was cut to nothing.
+
+    Where it has none at all, only a worker that is started apart misses the note, and is refused the port.
+    """
+    with contextlib.suppress(OSError):
+        os.pwrite(descriptor, text.ljust(_TEXT_MAX_BYTES).encode(), 0)
 
 
 def _addresses(folder: Path, slot: int) -> set[tuple[str, int] | None]:
