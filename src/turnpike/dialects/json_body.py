@@ -46,6 +46,9 @@ _SURROGATE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 
+_REPLACED: Final = "\ufffd"
+"""Stands where half a pair of surrogates stood alone, see `with_whole_surrogates`."""
+
 _BRACKET: Final = ord("[")
 _BRACE: Final = ord("{")
 
@@ -158,7 +161,10 @@ def read_model(fields: Fields) -> str:
     model = bytes(fields.get("model", b""))
     if not model.startswith(b'"'):
         raise InvalidRequest("The body's `model` must be a text: the name of the model that is to answer.")
-    return decode_call(_text_decoder, model)
+    name = decode_call(_text_decoder, model)
+    if _REPLACED in name:
+        raise InvalidRequest("The body's `model` holds half a pair of surrogates, as no model's name does.")
+    return name
 
 
 def read_any(fields: Fields, name: str) -> Any:

@@ -258,6 +258,13 @@ def test_half_a_pair_of_surrogates_passes(speech: Speech) -> None:
 
 
 @pytest.mark.parametrize("speech", SPEECHES)
+def test_half_a_pair_of_surrogates_is_no_part_of_a_models_name(speech: Speech) -> None:
+    """What is asked for and what goes to the provider would be two names."""
+    with pytest.raises(InvalidRequest, match="half a pair"):
+        speech.read_call(b'{"model":"fast\\ud800"}')
+
+
+@pytest.mark.parametrize("speech", SPEECHES)
 def test_a_number_out_of_range_is_nothing_to_go_by(speech: Speech) -> None:
     assert speech.read_call(b'{"model":"fast","user":1e400,"metadata":1e400}').labels == ()
 
