@@ -18,6 +18,7 @@ from turnpike.adapters.sql.store import open_sqlite_store
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
 from turnpike.control.app import make_control, run_control
+from turnpike.control.connections import BOUNDS, Bounds
 from turnpike.control.plane import Plane
 from turnpike.control.services.start import Variables, start
 from turnpike.ports.sealing import local_token, node_token
@@ -36,7 +37,7 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[tuple[Plane, str, asyncio.Event]]:
+async def served(folder: Path, bounds: Bounds = BOUNDS) -> AsyncIterator[tuple[Plane, str, asyncio.Event]]:
     """Control on a free port; the event stops it."""
     randomness = SystemRandomness()
     store = open_sqlite_store(folder / "turnpike.db")
@@ -45,7 +46,7 @@ async def served(folder: Path) -> AsyncIterator[tuple[Plane, str, asyncio.Event]
     listener = socket.create_server(("127.0.0.1", 0))
     stop = asyncio.Event()
     async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
-        tasks.create_task(run_control(make_control(plane), [listener], stop))
+        tasks.create_task(run_control(make_control(plane), [listener], stop, bounds))
         yield plane, f"http://127.0.0.1:{listener.getsockname()[1]}", stop
         stop.set()
     store.close()

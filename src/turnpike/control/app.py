@@ -18,6 +18,7 @@ from turnpike.control.api.checks import Probe, probe_nobody
 from turnpike.control.api.problems import answer_errors
 from turnpike.control.api.requests import admit
 from turnpike.control.attempts import Attempts
+from turnpike.control.connections import BOUNDS, BoundedProtocol, Bounds, Connections
 from turnpike.control.plane import Plane
 from turnpike.control.publish import Publication
 from turnpike.control.services.carry_out import Road, publish_stored
@@ -77,10 +78,14 @@ def make_control(plane: Plane, version: str = "", probe: Probe = probe_nobody) -
     return app
 
 
-async def run_control(app: FastAPI, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
+async def run_control(
+    app: FastAPI, listeners: Sequence[socket.socket], stop: asyncio.Event, bounds: Bounds = BOUNDS
+) -> None:
     """Serve the app on bound sockets until `stop` is set; answers under way are finished, within a bound."""
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -89,7 +94,7 @@ async def run_control(app: FastAPI, listeners: Sequence[socket.socket], stop: as
         timeout_graceful_shutdown=STOP_SECONDS,
         timeout_keep_alive=IDLE_CONNECTION_SECONDS,
     )
-    server = _Server(config)
+    server = _Server(config, bounds)
     async with asyncio.TaskGroup() as tasks:
         ending = tasks.create_task(_end_when_told(server, app, stop))
         await server.serve(list(listeners))
@@ -118,7 +123,11 @@ class AsSent:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the process that it is part of."""
+    """A server whose connections have bounds; it leaves signals to the process that it is part of."""
+
+    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
+        super().__init__(config)
+        self.server_state = Connections(bounds)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
