@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import signal
@@ -21,10 +22,20 @@ from tests.unit.gateway.keyed_calls import DAY_NS, SEAL, START_NS, SetClock
 from turnpike.domain.call_status import CallStatus
 from turnpike.gateway.idempotency.claim import Claim, take_away
 from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepeatable
-from turnpike.gateway.idempotency.folder import Damaged, Folder, FolderBounds, Found, NoRoom, Running
+from turnpike.gateway.idempotency.folder import (
+    LOOKS_PER_FILLING,
+    SHARDS,
+    Damaged,
+    Folder,
+    FolderBounds,
+    Found,
+    NoRoom,
+    Running,
+)
 
 NAME = "ab" * 32
 OTHER = "cd" * 32
+TEAM, OTHER_TEAM = b"research", b"sales---"
 CLAIMED = Claimed(b"f" * 32, "call-1")
 ANSWERED = Answered(b"f" * 32, "call-1", False, 200, b"", b"an answer", CallStatus.SUCCEEDED, None)
 
@@ -34,7 +45,7 @@ from pathlib import Path
 from tests.unit.gateway.keyed_calls import SEAL, SetClock
 from turnpike.gateway.idempotency.entry import Claimed
 from turnpike.gateway.idempotency.folder import Folder
-taken = Folder(Path(sys.argv[1]), SEAL, SetClock()).enter("ab" * 32, Claimed(b"f" * 32, "call-1"))
+taken = Folder(Path(sys.argv[1]), SEAL, SetClock()).enter("ab" * 32, Claimed(b"f" * 32, "call-1"), bytes(8))
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -47,7 +58,7 @@ from turnpike.gateway.idempotency.folder import Folder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 try:
-    Folder(Path(sys.argv[1]), SEAL, SetClock()).enter("ab" * 32, Claimed(b"f" * 32, "call-1"))
+    Folder(Path(sys.argv[1]), SEAL, SetClock()).enter("ab" * 32, Claimed(b"f" * 32, "call-1"), bytes(8))
 except OSError:
     print("refused")
 """
@@ -87,30 +98,30 @@ def another_process(program: str, folder: Path) -> Iterator[subprocess.Popen[str
 
 
 def test_a_claim_shows_as_running_to_every_worker(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
-    claim = claim_of(folder.enter(NAME, CLAIMED))
+    claim = claim_of(folder.enter(NAME, CLAIMED, TEAM))
     for worker in (folder, Folder(tmp_path, SEAL, clock)):
-        assert worker.enter(NAME, claimed("call-2")) == Running(b"f" * 32, "call-1")
+        assert worker.enter(NAME, claimed("call-2"), TEAM) == Running(b"f" * 32, "call-1")
     claim.leave()
 
 
 def test_what_came_of_a_call_takes_the_claim_s_place(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
-    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
-    assert Folder(tmp_path, SEAL, clock).enter(NAME, claimed("call-2")) == ANSWERED
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED, TEAM)), ANSWERED)
+    assert Folder(tmp_path, SEAL, clock).enter(NAME, claimed("call-2"), TEAM) == ANSWERED
     assert len(files_in(tmp_path)) == 1
 
 
 def test_a_freed_key_can_be_claimed_again(tmp_path: Path, folder: Folder) -> None:
-    claim_of(folder.enter(NAME, CLAIMED)).free()
+    claim_of(folder.enter(NAME, CLAIMED, TEAM)).free()
     assert files_in(tmp_path) == []
-    claim_of(folder.enter(NAME, claimed("call-2"))).free()
+    claim_of(folder.enter(NAME, claimed("call-2"), TEAM)).free()
 
 
 def test_a_claim_of_a_killed_process_stands_and_is_held_by_nobody(tmp_path: Path, folder: Folder) -> None:
     with another_process(CLAIM_IN_ANOTHER_PROCESS, tmp_path) as process:
-        assert folder.enter(NAME, claimed("call-2")) == Running(b"f" * 32, "call-1")
+        assert folder.enter(NAME, claimed("call-2"), TEAM) == Running(b"f" * 32, "call-1")
         process.send_signal(signal.SIGKILL)
         process.wait(10)
-    assert folder.enter(NAME, claimed("call-2")) == CLAIMED
+    assert folder.enter(NAME, claimed("call-2"), TEAM) == CLAIMED
 
 
 def test_a_disk_that_takes_nothing_leaves_no_claim(tmp_path: Path, folder: Folder) -> None:
@@ -119,7 +130,7 @@ def test_a_disk_that_takes_nothing_leaves_no_claim(tmp_path: Path, folder: Folde
     )
     assert run.stdout == "refused\n"
     assert files_in(tmp_path) == []
-    claim_of(folder.enter(NAME, CLAIMED)).free()
+    claim_of(folder.enter(NAME, CLAIMED, TEAM)).free()
 
 
 def _leave(folder: Folder, claim: Claim) -> None:
@@ -139,11 +150,11 @@ def test_of_many_at_once_one_gets_the_claim(
         for round_number in range(20):
             name = f"{round_number:064x}"
             if end is not None:
-                end(folders[0], claim_of(folders[0].enter(name, claimed(f"old-{round_number}"))))
+                end(folders[0], claim_of(folders[0].enter(name, claimed(f"old-{round_number}"), TEAM)))
                 clock.time_ns += DAY_NS
             calls = [claimed(f"call-{round_number}-{number}") for number in range(8)]
             taken = list(
-                threads.map(lambda n: folders[n % 2].enter(name, calls[n]), range(8))  # noqa: B023  # the round waits for its threads
+                threads.map(lambda n: folders[n % 2].enter(name, calls[n], TEAM), range(8))  # noqa: B023  # the round waits for its threads
             )
             claims = [one for one in taken if isinstance(one, Claim)]
             assert len(claims) == 1
@@ -153,15 +164,15 @@ def test_of_many_at_once_one_gets_the_claim(
 
 def test_a_claim_that_ends_while_it_is_read_is_looked_at_again(tmp_path: Path, clock: SetClock) -> None:
     writer = Folder(tmp_path, SEAL, clock)
-    claim = claim_of(writer.enter(NAME, CLAIMED))
+    claim = claim_of(writer.enter(NAME, CLAIMED, TEAM))
     reader = Folder(tmp_path, InterruptedSeal(lambda: writer.keep(claim, ANSWERED)), clock)
-    assert reader.enter(NAME, claimed("call-2")) == ANSWERED
+    assert reader.enter(NAME, claimed("call-2"), TEAM) == ANSWERED
 
 
 def test_a_claim_that_is_freed_while_it_is_read_can_be_had(tmp_path: Path, clock: SetClock) -> None:
-    claim = claim_of(Folder(tmp_path, SEAL, clock).enter(NAME, CLAIMED))
+    claim = claim_of(Folder(tmp_path, SEAL, clock).enter(NAME, CLAIMED, TEAM))
     reader = Folder(tmp_path, InterruptedSeal(claim.free), clock)
-    claim_of(reader.enter(NAME, claimed("call-2"))).leave()
+    claim_of(reader.enter(NAME, claimed("call-2"), TEAM)).leave()
 
 
 def test_what_took_the_place_of_a_past_file_is_not_taken_away_for_it(tmp_path: Path) -> None:
@@ -178,11 +189,11 @@ def test_what_took_the_place_of_a_past_file_is_not_taken_away_for_it(tmp_path: P
 def test_a_claim_whose_folder_was_emptied_by_hand_leaves_its_successor_alone(
     tmp_path: Path, folder: Folder
 ) -> None:
-    claim = claim_of(folder.enter(NAME, CLAIMED))
+    claim = claim_of(folder.enter(NAME, CLAIMED, TEAM))
     claim.path.unlink()
-    successor = claim_of(folder.enter(NAME, claimed("call-2")))
+    successor = claim_of(folder.enter(NAME, claimed("call-2"), TEAM))
     folder.keep(claim, ANSWERED)
-    assert folder.enter(NAME, claimed("call-3")) == Running(b"f" * 32, "call-2")
+    assert folder.enter(NAME, claimed("call-3"), TEAM) == Running(b"f" * 32, "call-2")
     successor.leave()
 
 
@@ -205,34 +216,34 @@ class InterruptedSeal:
 
 
 def test_a_claim_that_is_held_outlives_its_day(folder: Folder, clock: SetClock) -> None:
-    claim = claim_of(folder.enter(NAME, CLAIMED))
+    claim = claim_of(folder.enter(NAME, CLAIMED, TEAM))
     clock.time_ns += 2 * DAY_NS
     folder.sweep(NAME[:2])
-    assert isinstance(folder.enter(NAME, claimed("call-2")), Running)
+    assert isinstance(folder.enter(NAME, claimed("call-2"), TEAM), Running)
     folder.keep(claim, ANSWERED)
-    assert isinstance(folder.enter(NAME, claimed("call-3")), Claim)
+    assert isinstance(folder.enter(NAME, claimed("call-3"), TEAM), Claim)
 
 
 def test_an_answer_s_day_begins_with_its_call(folder: Folder, clock: SetClock) -> None:
-    claim = claim_of(folder.enter(NAME, CLAIMED))
+    claim = claim_of(folder.enter(NAME, CLAIMED, TEAM))
     clock.time_ns += DAY_NS // 2
     folder.keep(claim, ANSWERED)
     clock.time_ns += DAY_NS // 2 - 1
-    assert folder.enter(NAME, claimed("call-2")) == ANSWERED
+    assert folder.enter(NAME, claimed("call-2"), TEAM) == ANSWERED
     clock.time_ns += 1
-    assert isinstance(folder.enter(NAME, claimed("call-3")), Claim)
+    assert isinstance(folder.enter(NAME, claimed("call-3"), TEAM), Claim)
 
 
 def test_sweeping_removes_what_is_past_and_nothing_else(
     tmp_path: Path, folder: Folder, clock: SetClock
 ) -> None:
-    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED, TEAM)), ANSWERED)
     torn = tmp_path / NAME[:2] / "call-0.new"
     torn.write_bytes(b"half of an answer")
     os.utime(torn, ns=(START_NS, START_NS))
     clock.time_ns += DAY_NS - 1
     young = NAME[:2] + OTHER[2:]
-    folder.keep(claim_of(folder.enter(young, claimed("call-2"))), ANSWERED)
+    folder.keep(claim_of(folder.enter(young, claimed("call-2"), TEAM)), ANSWERED)
     folder.sweep(NAME[:2])
     assert len(files_in(tmp_path)) == 3
     clock.time_ns += 1
@@ -246,37 +257,79 @@ def test_sweeping_where_nothing_is_finds_nothing(folder: Folder) -> None:
 
 @pytest.mark.parametrize("content", [b"", bytes(100), b"\x01" + b"x" * 200])
 def test_what_cannot_be_read_is_no_free_key(tmp_path: Path, folder: Folder, content: bytes) -> None:
-    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED, TEAM)), ANSWERED)
     (path,) = files_in(tmp_path)
     path.write_bytes(content)
     os.utime(path, ns=(START_NS, START_NS))
-    assert folder.enter(NAME, claimed("call-2")) == Damaged()
+    assert folder.enter(NAME, claimed("call-2"), TEAM) == Damaged()
 
 
 def test_a_full_folder_takes_no_key_until_one_is_past(tmp_path: Path, clock: SetClock) -> None:
     folder = Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=1))
-    claim_of(folder.enter(NAME, CLAIMED)).leave()
+    claim_of(folder.enter(NAME, CLAIMED, TEAM)).leave()
     with pytest.raises(NoRoom, match="the most"):
-        folder.enter(OTHER, claimed("call-2"))
-    assert folder.enter(NAME, claimed("call-3")) == CLAIMED
+        folder.enter(OTHER, claimed("call-2"), TEAM)
+    assert folder.enter(NAME, claimed("call-3"), TEAM) == CLAIMED
     clock.time_ns += DAY_NS
     folder.sweep(NAME[:2])
-    assert isinstance(folder.enter(OTHER, claimed("call-4")), Claim)
+    assert isinstance(folder.enter(OTHER, claimed("call-4"), TEAM), Claim)
 
 
 def test_a_worker_that_starts_counts_what_is_there(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
-    claim_of(folder.enter(NAME, CLAIMED)).leave()
+    claim_of(folder.enter(NAME, CLAIMED, TEAM)).leave()
     later = Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=1))
     later.sweep(NAME[:2])
     with pytest.raises(NoRoom):
-        later.enter(OTHER, claimed("call-2"))
+        later.enter(OTHER, claimed("call-2"), TEAM)
+
+
+def test_what_is_freed_leaves_its_room_at_once(tmp_path: Path, clock: SetClock) -> None:
+    folder = Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=2))
+    for number in range(5):
+        folder.free(claim_of(folder.enter(NAME, claimed(f"call-{number}"), TEAM)))
+    claim_of(folder.enter(NAME, CLAIMED, TEAM)).leave()
+    with pytest.raises(NoRoom, match="1 idempotency keys of this team"):
+        folder.enter(OTHER, claimed("call-9"), TEAM)
+
+
+def test_a_share_that_several_workers_fill_leaves_room_for_others(tmp_path: Path, clock: SetClock) -> None:
+    keys_max = 512
+    workers = [Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=keys_max)) for _ in range(2)]
+    looks = [itertools.cycle(SHARDS) for _ in workers]
+    names = (hashlib.sha256(b"%d" % number).hexdigest() for number in itertools.count())
+
+    def fills(worker: int, share: bytes) -> bool:
+        """Whether one more key was taken; the worker then looks as often as it owes."""
+        try:
+            claim_of(workers[worker].enter(name := next(names), claimed(name[:20]), share)).leave()
+        except NoRoom:
+            return False
+        while workers[worker].owes_a_look:
+            workers[worker].sweep(next(looks[worker]))
+        return True
+
+    greedy = sum(1 for _ in range(keys_max) for worker in (0, 1) if fills(worker, TEAM))
+    assert keys_max // 2 <= greedy <= keys_max // 2 + len(workers) * keys_max // LOOKS_PER_FILLING
+    assert fills(0, OTHER_TEAM)
+    assert fills(1, OTHER_TEAM)
+
+
+def test_sweeping_counts_to_each_share_what_is_its(tmp_path: Path, folder: Folder, clock: SetClock) -> None:
+    same_shard = NAME[:2] + OTHER[2:]
+    claim_of(folder.enter(NAME, CLAIMED, TEAM)).leave()
+    claim_of(folder.enter(same_shard, claimed("call-2"), OTHER_TEAM)).leave()
+    later = Folder(tmp_path, SEAL, clock, FolderBounds(keys_max=4))
+    later.sweep(NAME[:2])
+    claim_of(later.enter(OTHER, claimed("call-3"), TEAM)).leave()
+    with pytest.raises(NoRoom, match="2 idempotency keys"):
+        later.enter("ef" * 32, claimed("call-4"), TEAM)
 
 
 def test_an_answer_without_room_is_noted_as_spent(tmp_path: Path, clock: SetClock) -> None:
     folder = Folder(tmp_path, SEAL, clock, FolderBounds(total_bytes_max=200))
-    folder.keep(claim_of(folder.enter(NAME, CLAIMED)), ANSWERED)
+    folder.keep(claim_of(folder.enter(NAME, CLAIMED, TEAM)), ANSWERED)
     expected = Unrepeatable(b"f" * 32, "call-1", Reason.NO_ROOM)
-    assert folder.enter(NAME, claimed("call-2")) == expected
+    assert folder.enter(NAME, claimed("call-2"), TEAM) == expected
 
 
 STEPS = st.lists(
@@ -320,7 +373,7 @@ class Story:
 
     def enter(self, folder: Folder, name: str) -> None:
         asked = claimed(f"call-{next(self._numbers)}")
-        taken = folder.enter(name, asked)
+        taken = folder.enter(name, asked, TEAM)
         if name in self.held:
             assert taken == Running(asked.fingerprint, self.held[name][1].call_id)
             return

@@ -29,9 +29,9 @@ class HungFolder(Folder):
         super().__init__(place, SEAL, SetClock())
         self.answers = threading.Event()
 
-    def enter(self, name: str, claimed: Claimed) -> Claim | Found:
+    def enter(self, name: str, claimed: Claimed, share: bytes) -> Claim | Found:
         self.answers.wait(60)
-        return super().enter(name, claimed)
+        return super().enter(name, claimed, share)
 
 
 @in_a_loop

@@ -52,7 +52,7 @@ def a_folder(home: Path, machine: Machine) -> Folder:
 
 def use_key(folder: Folder) -> bool:
     """Whether the key is a new one; it is taken then."""
-    claim = folder.enter("00key", CLAIMED)
+    claim = folder.enter("00key", CLAIMED, bytes(8))
     if isinstance(claim, Claim):
         claim.leave()
     return isinstance(claim, Claim)

@@ -15,6 +15,8 @@ from turnpike.gateway.metrics.held import hold
 
 FILE_MODE: Final = 0o600
 FRESH_SUFFIX: Final = ".new"
+SHARE_BYTES: Final = 8
+"""What every file begins with: whose share of the folder it counts to, so that a look needs not open what is sealed."""
 
 
 class Claim:
@@ -23,11 +25,15 @@ class Claim:
     Raises nothing by itself; its methods block, and raise OSError where the disk refuses.
     """
 
-    __slots__ = ("_descriptor", "_fresh", "made_ns", "path")
+    __slots__ = ("_descriptor", "_fresh", "made_ns", "path", "share", "size_bytes")
 
-    def __init__(self, path: Path, fresh: Path, descriptor: int, made_ns: int) -> None:
+    def __init__(
+        self, path: Path, fresh: Path, descriptor: int, made_ns: int, share: bytes, size_bytes: int
+    ) -> None:
         self.path = path
         self.made_ns = made_ns
+        self.share = share
+        self.size_bytes = size_bytes
         self._fresh = fresh
         self._descriptor = descriptor
 
@@ -40,7 +46,7 @@ class Claim:
             os.close(self._descriptor)
 
     def keep(self, content: bytes) -> None:
-        """Put what came of the call in the claim's place, whole."""
+        """Put what came of the call in the claim's place, whole; it begins with the claim's share."""
         try:
             write_file(self._fresh, content, self.made_ns)
             if is_at(self.path, self._descriptor):
@@ -58,6 +64,8 @@ class Claim:
 def make_claim(path: Path, fresh: Path, content: bytes, now_ns: int) -> Claim | None:
     """A claim on `path` by way of the unused name `fresh`; None where the path is there already.
 
+    The content begins with the share that it counts to.
+
     Nobody ever sees the file unheld or half written: it gets its name when it is both.
     """
     descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
@@ -74,7 +82,7 @@ def make_claim(path: Path, fresh: Path, content: bytes, now_ns: int) -> Claim | 
             os.close(descriptor)
         with suppress(OSError):
             fresh.unlink()
-    return Claim(path, fresh, descriptor, now_ns)
+    return Claim(path, fresh, descriptor, now_ns, content[:SHARE_BYTES], len(content))
 
 
 def take_away(path: Path, descriptor: int) -> bool:

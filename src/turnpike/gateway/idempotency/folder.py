@@ -1,8 +1,11 @@
 """The keys of a home: one file each, in a folder that all its workers share.
 
-A file's name is a digest of the key and its owner; its content is sealed; its date is that of the
-call, so that its age can be seen without opening it. A claim that nobody holds was left by a worker
-that was killed, or that could not write what came of the call.
+A file's name is a digest of the key and its owner; its content is the mark of the share that it counts
+to, and what is sealed; its date is that of the call, so that share and age can be seen without
+opening what is sealed. A claim that nobody holds was left by a worker that was killed, or that could
+not write what came of the call.
+
+The share stands in no name: a key whose Turnpike key moves to another team is found all the same.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from turnpike.gateway.idempotency.census import Census
-from turnpike.gateway.idempotency.claim import FRESH_SUFFIX, Claim, is_at, make_claim, take_away
+from turnpike.gateway.idempotency.census import NOTHING, Census, Held
+from turnpike.gateway.idempotency.claim import FRESH_SUFFIX, SHARE_BYTES, Claim, is_at, make_claim, take_away
 from turnpike.gateway.idempotency.entry import (
     Answered,
     Claimed,
@@ -38,14 +41,19 @@ LOOKS_MAX: Final = 20
 """How often a key is looked at again that changed hands meanwhile."""
 FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 
+LOOKS_PER_FILLING: Final = 32
+"""So many times a worker looks through the whole folder while it alone would fill it: what others add meanwhile is seen."""
+
 _NANOS_PER_SECOND: Final = 10**9
 
 
 class FolderBounds(msgspec.Struct, frozen=True):
     """What the folder may hold; several workers together may go a little beyond it.
 
-    keys_max: keys of one day; beyond, calls with a new key are refused.
-    total_bytes_max: beyond, answers are not kept: their keys say so.
+    One share (a team's, or a key's without a team) may hold no more of either than is still free: half, where
+    nobody else holds anything. So whoever comes next always finds room, however many were greedy before.
+    keys_max: keys of one day; beyond its share, calls with a new key are refused.
+    total_bytes_max: beyond its share, answers are not kept: their keys say so.
     """
 
     keys_max: int = 500_000
@@ -71,7 +79,7 @@ Found = Running | Claimed | Answered | Unrepeatable | Damaged
 
 
 class NoRoom(OSError):
-    """The folder holds as many keys as it takes."""
+    """A share holds as many keys as it may."""
 
 
 class Folder:
@@ -83,40 +91,53 @@ class Folder:
         self._clock = clock
         self._bounds = bounds
         self._census = Census()
+        self._looks_due = 0.0
 
-    def enter(self, name: str, claimed: Claimed) -> Claim | Found:
-        """A claim on the key of this name, or what it stands for already.
+    @property
+    def owes_a_look(self) -> bool:
+        """Whether so much was added that another shard is to be swept, however soon after the last."""
+        return self._looks_due >= 1
 
-        Raises OSError where the claim cannot be written, NoRoom (an OSError) where the folder is full.
+    def enter(self, name: str, claimed: Claimed, share: bytes) -> Claim | Found:
+        """A claim on the key of this name, or what it stands for already. A claim counts to the share.
+
+        Raises OSError where the claim cannot be written, NoRoom (an OSError) where its share is taken.
         """
         path = self._folder / name[:SHARD_DIGITS] / name
         for _ in range(LOOKS_MAX):
-            taken = self._look(path) or self._claim(path, claimed)
+            taken = self._look(path) or self._claim(path, claimed, share)
             if taken is not None:
                 return taken
         return Running(claimed.fingerprint, claimed.call_id)
 
     def keep(self, claim: Claim, entry: Answered | Unrepeatable) -> None:
         """End a claim with what came of the call. Raises OSError: the claim stays then, held by nobody."""
-        content = close_entry(entry, self._seal)
-        if self._census.total_bytes + len(content) > self._bounds.total_bytes_max:
+        content = claim.share + close_entry(entry, self._seal)
+        free_bytes = self._bounds.total_bytes_max - self._census.total.size_bytes
+        if self._census.of(claim.share).size_bytes + len(content) > free_bytes:
             spent = Unrepeatable(entry.fingerprint, entry.call_id, Reason.NO_ROOM)
-            content = close_entry(spent, self._seal)
+            content = claim.share + close_entry(spent, self._seal)
         claim.keep(content)
-        self._census.add(claim.path.parent.name, 0, len(content))
+        self._count(claim, Held(0, len(content) - claim.size_bytes))
+
+    def free(self, claim: Claim) -> None:
+        """End a claim on whose call nothing was executed. Raises OSError."""
+        claim.free()
+        self._count(claim, Held(-1, -claim.size_bytes))
 
     def sweep(self, shard: str) -> None:
         """Remove what is older than a key lives, and count the rest. Raises OSError."""
-        files = size_bytes = 0
+        self._looks_due = max(0.0, self._looks_due - 1)
+        counts: dict[bytes, Held] = {}
         try:
             with os.scandir(self._folder / shard) as found:
                 for file in found:
-                    size = self._swept(Path(file.path))
-                    files += size > 0
-                    size_bytes += size
+                    if file.is_file(follow_symlinks=False):
+                        share, held = self._swept(Path(file.path))
+                        counts[share] = counts.get(share, NOTHING).plus(held)
         except FileNotFoundError:
             pass
-        self._census.know(shard, files, size_bytes)
+        self._census.know(shard, counts)
 
     def _look(self, path: Path) -> Found | None:
         """What is there; None where nothing is, or where it changed hands just now."""
@@ -137,36 +158,46 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def _claim(self, path: Path, claimed: Claimed) -> Claim | None:
-        if self._census.files >= self._bounds.keys_max:
-            raise NoRoom(f"{self._bounds.keys_max} idempotency keys are kept, which is the most")
-        content = close_entry(claimed, self._seal)
+    def _claim(self, path: Path, claimed: Claimed, share: bytes) -> Claim | None:
+        held, free = self._census.of(share).files, self._bounds.keys_max - self._census.total.files
+        if held >= free:
+            raise NoRoom(
+                f"{held} idempotency keys of this team, or of this key where it has none, are kept, which is the "
+                "most while no more are free for others"
+            )
+        content = share + close_entry(claimed, self._seal)
         fresh = path.with_name(claimed.call_id + FRESH_SUFFIX)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         claim = make_claim(path, fresh, content, self._clock.now_ns())
         if claim is not None:
-            self._census.add(path.parent.name, 1, len(content))
+            self._count(claim, Held(1, claim.size_bytes))
         return claim
+
+    def _count(self, claim: Claim, more: Held) -> None:
+        self._census.add(claim.path.parent.name, claim.share, more)
+        # Not locked: threads that meet here owe a look the less, and the next call owes it again.
+        part = max(more.files / self._bounds.keys_max, more.size_bytes / self._bounds.total_bytes_max, 0.0)
+        self._looks_due = min(self._looks_due + part * LOOKS_PER_FILLING * len(SHARDS), len(SHARDS))
 
     def _read(self, descriptor: int) -> Entry | Damaged:
         try:
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return open_entry(file.read(FILE_BYTES_MAX), self._seal)
+                return open_entry(file.read(FILE_BYTES_MAX)[SHARE_BYTES:], self._seal)
         except ValueError as fault:
             structlog.get_logger().error("idempotency.unreadable", reason=str(fault))
             return Damaged()
 
-    def _swept(self, path: Path) -> int:
-        """The size of a file that stays; 0 where it was removed."""
+    def _swept(self, path: Path) -> tuple[bytes, Held]:
+        """Whose a file is that stays, and what it takes; nothing where it was removed."""
         try:
-            found = path.stat()
-            if not self._is_past(found):
-                return found.st_size
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
-            return 0
+            return b"", NOTHING
         try:
-            return 0 if take_away(path, descriptor) else found.st_size
+            found = os.fstat(descriptor)
+            if self._is_past(found) and take_away(path, descriptor):
+                return b"", NOTHING
+            return os.read(descriptor, SHARE_BYTES), Held(1, found.st_size)
         finally:
             os.close(descriptor)
 

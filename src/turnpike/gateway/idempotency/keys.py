@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -16,7 +18,7 @@ from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepe
 from turnpike.gateway.idempotency.folder import SHARDS, Damaged, Folder, Found, Running
 from turnpike.gateway.idempotency.recording import Memory, Recording
 from turnpike.gateway.idempotency.replay import give_again
-from turnpike.gateway.idempotency.request_key import fingerprint_of, name_of, read_key
+from turnpike.gateway.idempotency.request_key import fingerprint_of, name_of, read_key, share_of
 from turnpike.gateway.progress import Progress
 from turnpike.ports.http import Reply
 from turnpike.ports.sealing import Seal
@@ -33,7 +35,7 @@ THREADS: Final = 4
 KEEPING_SECONDS: Final = 5.0
 """How long a caller waits for its answer to be kept before it is given the answer all the same."""
 SWEEP_SECONDS: Final = 2.0
-"""Between two looks at a part of the folder; at 256 parts the whole is seen every nine minutes."""
+"""Between two looks at a part of the folder, while little is added; at 256 parts the whole is seen every nine minutes."""
 
 SENT_ON_STATUS: Final = 408
 """A provider's 4xx that does not say that nothing was done: time ran out."""
@@ -43,7 +45,8 @@ _WHY_NONE: Final = {
     Reason.CANCELLED: "was cancelled before its answer was whole, since its caller went away or the "
     "gateway stopped; whether the provider executed it is not known.",
     Reason.TOO_LARGE: "was executed; its answer was too large to be kept and given again.",
-    Reason.NO_ROOM: "was executed; its answer was not kept, since the gateway had no room for it.",
+    Reason.NO_ROOM: "was executed; its answer was not kept, since the gateway had no room for it: "
+    "its team, or its Turnpike key where it has no team, held as much as was still free.",
 }
 
 CarryOut = Callable[[Reply], Awaitable[None]]
@@ -66,6 +69,7 @@ class IdempotencyKeys:
         self._memory = memory
         self._entering_seconds = entering_seconds
         self._disk = DiskThreads("idempotency", THREADS, ENTERING_MAX)
+        self._look_is_due = asyncio.Event()
 
     async def carry(self, call: Progress, reply: Reply, carry_out: CarryOut) -> None:
         """Carry the call out by `carry_out`, or answer it as its first one was answered.
@@ -88,14 +92,22 @@ class IdempotencyKeys:
         """Remove what has outlived its day, for as long as this runs."""
         for shard in SHARDS:
             await self._sweep(shard)
-        while True:
-            for shard in SHARDS:
-                await asyncio.sleep(SWEEP_SECONDS)
-                await self._sweep(shard)
+        for shard in itertools.cycle(SHARDS):
+            await self._rest()
+            await self._sweep(shard)
 
     async def close(self) -> None:
         """Wait a while for what is still being kept; takes no further call."""
         await self._disk.close(KEEPING_SECONDS)
+
+    async def _rest(self) -> None:
+        """Wait for the next look, which comes the sooner the more is added."""
+        self._look_is_due.clear()
+        if self._folder.owes_a_look:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._look_is_due.wait()
 
     async def _enter(
         self, call: Progress, principal: Principal, key: bytes
@@ -124,7 +136,7 @@ class IdempotencyKeys:
     def _take(self, call: Progress, principal: Principal, key: bytes) -> tuple[Claimed, Claim | Found]:
         name = name_of(key, principal, self._seal)
         claimed = Claimed(fingerprint_of(call.request, name, self._seal), call.call_id)
-        return claimed, self._folder.enter(name, claimed)
+        return claimed, self._folder.enter(name, claimed, share_of(principal, self._seal))
 
     def _free_unwanted(self, entering: asyncio.Future[tuple[Claimed, Claim | Found]]) -> None:
         if entering.cancelled() or entering.exception() is not None:
@@ -147,18 +159,23 @@ class IdempotencyKeys:
         finally:
             recording.forget()
             keeping = self._disk.begin(self._end, claim, claimed, ending)
+            keeping.add_done_callback(self._hasten)
         try:
             await within(KEEPING_SECONDS, keeping)
         except TimeoutError:
             structlog.get_logger().warning("idempotency.slow", call=call.call_id, seconds=KEEPING_SECONDS)
         recording.release()
 
+    def _hasten(self, _: asyncio.Future[None]) -> None:
+        if self._folder.owes_a_look:
+            self._look_is_due.set()
+
     def _end(self, claim: Claim, claimed: Claimed, ending: Ending | Claimed) -> None:
         """In a thread. A fault leaves the claim, held by nobody: the call is not executed again."""
         try:
             match ending:
                 case None:
-                    claim.free()
+                    self._folder.free(claim)
                 case Claimed():
                     claim.leave()
                 case _:

@@ -9,6 +9,7 @@ import msgspec
 
 from turnpike.domain.errors import InvalidRequest
 from turnpike.domain.principal import Principal
+from turnpike.gateway.idempotency.claim import SHARE_BYTES
 from turnpike.gateway.idempotency.entry import PURPOSE
 from turnpike.gateway.reply_head import upstream_suffix
 from turnpike.ports.http import Request
@@ -16,6 +17,7 @@ from turnpike.ports.sealing import Seal
 
 IDEMPOTENCY_KEY: Final = b"idempotency-key"
 REQUEST_PURPOSE: Final = "idempotency-request"
+SHARE_PURPOSE: Final = "idempotency-share"
 
 _FORM: Final = re.compile(rb"[!-~]{1,255}")
 _encoder = msgspec.msgpack.Encoder()
@@ -36,6 +38,15 @@ def name_of(key: bytes, principal: Principal, seal: Seal) -> str:
     """
     owner = (principal.organisation, principal.key, principal.user)
     return seal.digest(_encoder.encode((*owner, key)), PURPOSE).hex()
+
+
+def share_of(principal: Principal, seal: Seal) -> bytes:
+    """Whose share of the folder a caller's keys count to: the team's, or the Turnpike key's where it has no team.
+
+    It says of nobody who it is. The user is no part of it, whom the caller may choose.
+    """
+    owner = (principal.organisation, principal.team, principal.key if principal.team is None else None)
+    return seal.digest(_encoder.encode(owner), SHARE_PURPOSE)[:SHARE_BYTES]
 
 
 def fingerprint_of(request: Request, name: str, seal: Seal) -> bytes:
