@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -18,16 +19,33 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from turnpike.adapters.sql.patience import SILENT, Patience, make_impatient
 from turnpike.domain.errors import StoreUnavailable
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 30_000
 POOL_CONNECTIONS = 8
-POOL_WAIT_SECONDS = 10
+POOL_WAIT_SECONDS = 5
 FILE_MODE = 0o600
 
+OPEN_SECONDS = 5.0
+"""How long a use of PostgreSQL may take to have a connection that answers."""
+
+READ_SECONDS = 10.0
+"""How long a reading use of PostgreSQL may take from then on."""
+
+WRITE_SECONDS = 30.0
+"""How long a writing one may take."""
+
+MIGRATION_SECONDS = 600.0
+"""How long bringing a database to this release's form may take; others wait for it at their start."""
+
+SILENCE_SECONDS = 1.0
+"""How long a database that did not answer in time is left alone before one use tries it again."""
+
 _WRITES = "turnpike_writes"
+_PATIENCE = "turnpike_patience"
 
 
 def sqlite_engine(path: Path) -> sa.Engine:
@@ -52,8 +70,9 @@ def sqlite_engine(path: Path) -> sa.Engine:
 
 def postgres_engine(url: str) -> sa.Engine:
     """Connections to the PostgreSQL database of a `postgresql://…` address. Raises StoreUnavailable."""
+    patience = Patience(SILENCE_SECONDS)
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -63,25 +82,28 @@ def postgres_engine(url: str) -> sa.Engine:
             pool_size=POOL_CONNECTIONS,
             pool_timeout=POOL_WAIT_SECONDS,
             pool_pre_ping=True,
+            execution_options={_PATIENCE: patience},
         )
     except ImportError as missing:
         raise StoreUnavailable(
             f"a store on PostgreSQL needs its driver ({missing}): pip install 'turnpike-ai[postgres]'"
             " (from a clone: pip install '.[postgres]')"
         ) from missing
+    event.listen(engine, "do_connect", lambda dialect, _, args, how: _connect(dialect, args, how, patience))
+    return engine
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection that sees one state of the database throughout."""
-    with told(), engine.connect() as connection, connection.begin():
+    with told(), _connected(engine, READ_SECONDS) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+def writing(engine: sa.Engine, seconds: float = WRITE_SECONDS) -> Iterator[sa.Connection]:
     """A connection whose changes become permanent together at the end, or, on any exception, not at all."""
-    with told(), engine.connect() as connection:
+    with told(), _connected(engine, seconds) as connection:
         options = (
             {_WRITES: True} if engine.dialect.name == "sqlite" else {"isolation_level": "READ COMMITTED"}
         )
@@ -105,6 +127,33 @@ def told() -> Iterator[None]:
         raise StoreUnavailable("the store is busy: no connection became free in time") from fault
     except SQLAlchemyError as fault:
         raise StoreUnavailable(f"the store cannot be used: {_first_line(fault)}") from fault
+
+
+@contextmanager
+def _connected(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
+    """A connection for a use that may take so long, where it goes to another process at all."""
+    patience: Patience | None = engine.get_execution_options().get(_PATIENCE)
+    if patience is None:
+        with engine.connect() as connection:
+            yield connection
+        return
+    with patience.use(OPEN_SECONDS), engine.connect() as connection:
+        patience.allow(seconds)
+        yield connection
+
+
+def _connect(dialect: Any, args: tuple[Any, ...], how: dict[str, Any], patience: Patience) -> Any:
+    left = patience.left()
+    if left is not None and left <= 0:
+        patience.gave_up()
+        raise StoreUnavailable(SILENT)
+    try:
+        connection = dialect.loaded_dbapi.connect(*args, **how)
+    except dialect.loaded_dbapi.errors.ConnectionTimeout:
+        patience.gave_up()
+        raise
+    make_impatient(connection, patience)
+    return connection
 
 
 def _first_line(fault: BaseException | None) -> str:

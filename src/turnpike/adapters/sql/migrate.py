@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from turnpike.adapters.sql.engine import told, writing
+from turnpike.adapters.sql.engine import MIGRATION_SECONDS, told, writing
 from turnpike.domain.errors import StoreUnavailable
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -22,7 +22,7 @@ def migrate(engine: sa.Engine) -> None:
     """Run the migrations that are still to run, all or none of them; two at once take turns."""
     if engine.dialect.name == "sqlite":
         _use_write_ahead_log(engine)
-    with writing(engine) as connection:
+    with writing(engine, MIGRATION_SECONDS) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         config = Config()
