@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 from tests.unit.control.documents import faults, read, read_well
+from turnpike.control.document.tree import MAX_CHARACTERS
 from turnpike.control.plan import relation_faults
 
-PAGE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+PAGES = Path(__file__).parents[3] / "docs"
+PAGE = (PAGES / "configuration.md").read_text()
 EXAMPLE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]
 
 
@@ -22,3 +24,8 @@ def test_the_faults_shown_are_the_faults_given() -> None:
     mistyped = EXAMPLE.replace("models: [fast]", "modles: [fast]")
     shown = [str(fault) for fault in relation_faults(read(dangling), {}, "turnpike.yaml")] + faults(mistyped)
     assert all(line in PAGE for line in shown), shown
+
+
+def test_the_control_api_says_how_long_a_document_may_be() -> None:
+    page = PAGES / "control-api.md"
+    assert f"| a document | {MAX_CHARACTERS:,} characters |" in page.read_text()
