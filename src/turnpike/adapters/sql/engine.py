@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from turnpike.adapters.sql.patience import SILENT, Patience, make_impatient
+from turnpike.adapters.system.clock import SystemClock
 from turnpike.domain.errors import StoreUnavailable
 
 BUSY_TIMEOUT_MS = 10_000
@@ -70,7 +71,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
 
 def postgres_engine(url: str) -> sa.Engine:
     """Connections to the PostgreSQL database of a `postgresql://…` address. Raises StoreUnavailable."""
-    patience = Patience(SILENCE_SECONDS)
+    patience = Patience(SILENCE_SECONDS, SystemClock())
     try:
         engine = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),

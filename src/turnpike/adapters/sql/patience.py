@@ -7,13 +7,13 @@ stands still (a stopped machine, a disk that hangs) does neither: its sockets st
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from turnpike.domain.errors import StoreUnavailable
+from turnpike.ports.clock import SECOND_NS, Clock
 
 SILENT = "the store cannot be used: the database did not answer in time"
 
@@ -25,9 +25,9 @@ class Patience:
     that they wait neither for it nor for one another.
     """
 
-    def __init__(self, rest_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rest_seconds: float, clock: Clock) -> None:
         self._rest_seconds = rest_seconds
-        self._monotonic = monotonic
+        self._clock = clock
         self._lock = threading.Lock()
         self._next_try: float | None = None
         self._use = threading.local()
@@ -67,6 +67,9 @@ class Patience:
                 raise StoreUnavailable(SILENT)
             # This use tries, and the next one may when it must have ended.
             self._next_try = self._monotonic() + seconds + self._rest_seconds
+
+    def _monotonic(self) -> float:
+        return self._clock.monotonic_ns() / SECOND_NS
 
     def _note(self, next_try: float | None) -> None:
         with self._lock:
