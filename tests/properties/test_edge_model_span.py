@@ -104,7 +104,6 @@ def test_a_model_that_stands_twice_is_refused(body: bytes) -> None:
     "body",
     [
         b'{"model":"a","\xff":1,"x":{"model":"b"}}',
-        b'{"model":"a","\\ud800":1,"x":{"model":"b"}}',
         b'{"mod\\u0065l":"a","\xc3":1}',
     ],
 )

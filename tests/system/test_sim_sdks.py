@@ -309,4 +309,4 @@ def test_a_taken_port_is_told() -> None:
         command = [sys.executable, "-m", "turnpike", "sim", "--listen", f"127.0.0.1:{port}"]
         run = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_SECONDS)
     assert run.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in run.stderr
+    assert f"port {port} on 127.0.0.1 is taken by process" in run.stderr

@@ -55,9 +55,10 @@ from turnpike.doctor.plant import (
     variable_finding,
 )
 from turnpike.domain.errors import StoreUnavailable
-from turnpike.domain.snapshot import Snapshot, decode_snapshot
+from turnpike.domain.snapshot import Snapshot
 from turnpike.files import read_named_file
-from turnpike.ports.sealing import CREDENTIAL_PURPOSE, Seal
+from turnpike.gateway.last_good import read_last_good
+from turnpike.ports.sealing import Seal
 from turnpike.providers.table import PROVIDERS
 from turnpike.settings import Address, Settings
 
@@ -150,11 +151,9 @@ def _master_key(settings: Settings) -> Finding:
         seal = existing_seal(settings)
     except CannotStart as fault:
         return master_key_finding(where, present=True, fault=str(fault))
-    snapshot = _last_snapshot(settings.home)
-    sealed = (
-        [closed for provider in snapshot.providers for closed in provider.credentials] if snapshot else []
+    return master_key_finding(
+        where, seal is not None, _opening_fault(seal, settings.home / SNAPSHOT_NAME), _named_mode(settings)
     )
-    return master_key_finding(where, seal is not None, _opening_fault(seal, sealed), _named_mode(settings))
 
 
 def _named_mode(settings: Settings) -> int:
@@ -164,24 +163,27 @@ def _named_mode(settings: Settings) -> int:
     return settings.master_key_file.stat().st_mode & 0o777
 
 
-def _last_snapshot(home: Path) -> Snapshot | None:
-    try:
-        return decode_snapshot((home / SNAPSHOT_NAME).read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def _opening_fault(seal: Seal | None, sealed: list[bytes]) -> str | None:
-    if not sealed:
+def _opening_fault(seal: Seal | None, snapshot: Path) -> str | None:
+    """Why the master key does not open what the home keeps; None where it does, or there is nothing yet."""
+    if not snapshot.exists():
         return None
     if seal is None:
         return "the master key of this home is missing"
     try:
-        for closed in sealed:
-            seal.open(closed, CREDENTIAL_PURPOSE)
+        read_last_good(snapshot, seal)
+    except OSError:  # The home's own check tells of that.
+        return None
     except ValueError as fault:
         return str(fault)
     return None
+
+
+def _last_snapshot(settings: Settings) -> Snapshot | None:
+    try:
+        seal = existing_seal(settings)
+        return None if seal is None else read_last_good(settings.home / SNAPSHOT_NAME, seal)
+    except (CannotStart, OSError, ValueError):
+        return None
 
 
 def _unknown_settings(found: Configuration) -> Iterator[Finding]:
@@ -227,7 +229,7 @@ def _providers_at_start(found: Configuration, unusable: Mapping[str, str]) -> tu
         if found.environ.get(kind.credential_variable or "")
         and not {kind.credential_variable, kind.base_url_variable} & unusable.keys()
     }
-    snapshot = _last_snapshot(found.settings.home)
+    snapshot = _last_snapshot(found.settings)
     names |= {provider.name for provider in snapshot.providers} if snapshot else set()
     if found.settings.config is not None:
         names |= _named_in(found.settings.config)

@@ -31,6 +31,11 @@ _MEND: Final = (
 )
 
 
+def read_last_good(file: Path, seal: Seal) -> Snapshot:
+    """The snapshot in a file of these. Raises OSError, or ValueError where it was changed or is another key's."""
+    return decode_snapshot(seal.open(read_named_file(file, SEALED_MAX_BYTES), SNAPSHOT_PURPOSE))
+
+
 class LastGood:
     """One file of the home, replaced whole; workers of one home keep the same content in it.
 
@@ -89,8 +94,7 @@ class LastGood:
         structlog.get_logger().error("snapshot.unreadable", file=str(self._file), reason=reason, mend=_MEND)
 
     def _read(self) -> Snapshot:
-        closed = read_named_file(self._file, SEALED_MAX_BYTES)
-        return decode_snapshot(self._seal.open(closed, SNAPSHOT_PURPOSE))
+        return read_last_good(self._file, self._seal)
 
     def _write(self, snapshot: Snapshot) -> None:
         closed = self._seal.close(encode_snapshot(snapshot), SNAPSHOT_PURPOSE)
