@@ -25,9 +25,7 @@ class Aside:
         self._threads = ThreadPoolExecutor(THREADS, "aside")
 
     async def read(self, read: Callable[[bytes], T], body: bytes) -> T:
-        """What `read` makes of a body, or raises."""
-        if len(body) <= AT_ONCE_BYTES:
-            return read(body)
+        """What `read` makes of a body that is over `AT_ONCE_BYTES`, or raises."""
         return await self._loop.run_in_executor(self._threads, read, body)
 
     async def run(self, work: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from turnpike.domain.principal import Principal
-from turnpike.ports.clock import Clock
+from turnpike.ports.clock import SECOND_NS, Clock
 
 RETENTION_DAYS: Final = 30
 """As long as OpenAI keeps responses."""
@@ -28,7 +28,6 @@ CHUNK_BYTES: Final = 256 * 1024
 """Read at a time by a search, which lets other threads on in between."""
 OFFSET_BITS: Final = 40
 
-_NANOS_PER_SECOND: Final = 10**9
 _NAME_PARTS: Final = 3
 
 
@@ -352,7 +351,7 @@ def _day_in(path: Path) -> date | None:
 
 
 def _day_of(now_ns: int) -> date:
-    return datetime.fromtimestamp(now_ns // _NANOS_PER_SECOND, UTC).date()
+    return datetime.fromtimestamp(now_ns // SECOND_NS, UTC).date()
 
 
 def _size_of(path: Path) -> int:

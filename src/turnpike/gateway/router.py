@@ -19,6 +19,7 @@ from turnpike.domain.errors import (
 )
 from turnpike.gateway.cors import origin_lines, preflight_lines
 from turnpike.gateway.disk import DiskThreads, within
+from turnpike.gateway.edge.house import RenderedError
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.models import (
     anthropic_model,
@@ -29,19 +30,16 @@ from turnpike.gateway.models import (
 )
 from turnpike.gateway.pipeline import Plan, Road, admit, carry
 from turnpike.gateway.plan import plan_call, plan_kept
-from turnpike.gateway.reply_head import call_lines, error_lines
+from turnpike.gateway.reply_head import JSON_LINE, call_lines, error_lines
 from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
 from turnpike.ports.http import Reply, Request, render_head
 
-JSON_LINE: Final = b"content-type: application/json\r\n"
 TEXT_LINE: Final = b"content-type: text/plain; charset=utf-8\r\n"
 METRICS_PATH: Final = "/metrics"
 
 SCRAPES_MAX: Final = 32
 """At once; anyone may ask, and all of them get a thread of their own between them."""
 SCRAPE_SECONDS: Final = 5.0
-
-RenderedError = tuple[int, bytes, bytes]
 
 
 class Router:

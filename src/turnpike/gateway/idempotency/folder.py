@@ -29,7 +29,7 @@ from turnpike.gateway.idempotency.entry import (
     open_entry,
 )
 from turnpike.gateway.metrics.held import is_held
-from turnpike.ports.clock import Clock
+from turnpike.ports.clock import SECOND_NS, Clock
 from turnpike.ports.sealing import Seal
 
 LIFETIME_SECONDS: Final = 86_400
@@ -43,8 +43,6 @@ FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 
 LOOKS_PER_FILLING: Final = 32
 """So many times a worker looks through the whole folder while it alone would fill it: what others add meanwhile is seen."""
-
-_NANOS_PER_SECOND: Final = 10**9
 
 
 class FolderBounds(msgspec.Struct, frozen=True):
@@ -202,4 +200,4 @@ class Folder:
             os.close(descriptor)
 
     def _is_past(self, found: os.stat_result) -> bool:
-        return found.st_mtime_ns + LIFETIME_SECONDS * _NANOS_PER_SECOND <= self._clock.now_ns()
+        return found.st_mtime_ns + LIFETIME_SECONDS * SECOND_NS <= self._clock.now_ns()
