@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -190,6 +191,12 @@ def running_edge(
         edge.assert_nothing_is_left()
     finally:
         edge.stop()
+
+
+def connected(url: str) -> Wire:
+    """A caller's connection to a gateway that runs elsewhere."""
+    address = urlsplit(url)
+    return Wire(socket.create_connection((address.hostname, address.port), timeout=WAIT_SECONDS))
 
 
 async def answer_ok(request: Request, reply: Reply) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.system.edge import Wire, a_request, body_of, statuses
+from tests.system.edge import a_request, body_of, connected, statuses
 from tests.system.running import Process, an_environment
 
 ORIGIN = "https://app.test"
@@ -30,11 +28,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield process.url("gateway")
 
 
-def connect(gateway: str) -> Wire:
-    address = urlsplit(gateway)
-    return Wire(socket.create_connection((address.hostname, address.port), timeout=10))
-
-
 @pytest.mark.parametrize(
     ("path", "mark"),
     [("/v1/chat/completions", b'{"error":{'), ("/v1/messages", b'{"type":"error"')],
@@ -49,7 +42,7 @@ def test_a_refusal_of_the_edge_carries_a_call_id_and_the_dialect(
         (a_request("POST", path, "expect: tea", body=b"x"), 417, b"expectation_failed"),
         (f"POST {path} HTTP/1.1\r\nhost: a\r\n".encode(), 408, b"request_timeout"),
     ):
-        with connect(gateway) as wire:
+        with connected(gateway) as wire:
             wire.send_what_goes(request)
             told = wire.read_to_end()
         assert statuses(told) == [status]
@@ -59,7 +52,7 @@ def test_a_refusal_of_the_edge_carries_a_call_id_and_the_dialect(
 
 
 def test_a_page_of_a_named_origin_may_call(gateway: str) -> None:
-    with connect(gateway) as wire:
+    with connected(gateway) as wire:
         wire.send(
             a_request(
                 "OPTIONS",
@@ -87,7 +80,7 @@ def test_a_page_of_a_named_origin_may_call(gateway: str) -> None:
 
 
 def test_a_page_of_another_origin_may_not(gateway: str) -> None:
-    with connect(gateway) as wire:
+    with connected(gateway) as wire:
         wire.send(a_request("OPTIONS", "/v1/chat/completions", "origin: https://evil.test"))
         told = wire.read_until(b"\r\n\r\n")
         assert statuses(told) == [204]

@@ -7,13 +7,12 @@ import gzip
 import re
 import socket
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx
 import openai
 import pytest
 
-from tests.system.edge import Wire, a_request, body_of, running_edge, statuses, wait_until
+from tests.system.edge import a_request, body_of, connected, running_edge, statuses, wait_until
 from tests.system.running import Process, an_environment
 from turnpike.ports.http import Reply, Request
 
@@ -88,11 +87,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield process.url("gateway")
 
 
-def connect(gateway: str) -> Wire:
-    address = urlsplit(gateway)
-    return Wire(socket.create_connection((address.hostname, address.port), timeout=10))
-
-
 @pytest.mark.parametrize(
     ("path", "line", "status", "code"),
     [
@@ -108,7 +102,7 @@ def connect(gateway: str) -> Wire:
 def test_the_gateway_says_why_in_the_dialect(
     gateway: str, path: str, line: str, status: int, code: bytes
 ) -> None:
-    with connect(gateway) as wire:
+    with connected(gateway) as wire:
         wire.send(a_head(path, line))
         told = wire.read_to_end()
     assert statuses(told) == [status]
@@ -135,7 +129,7 @@ def test_how_the_network_cuts_a_request_does_not_decide_its_answer(
     whole = a_request(method, path, line, body=b"{}")
     told = []
     for pieces in ((whole,), (whole[:-2], whole[-2:])):
-        with connect(gateway) as wire:
+        with connected(gateway) as wire:
             wire.send(pieces[0])
             if len(pieces) > 1:
                 wire.sock.settimeout(0.05)
@@ -148,13 +142,13 @@ def test_how_the_network_cuts_a_request_does_not_decide_its_answer(
 
 
 def test_an_address_without_a_body_does_not_mind_an_encoding(gateway: str) -> None:
-    with connect(gateway) as wire:
+    with connected(gateway) as wire:
         wire.send(a_request("GET", "/livez", "content-encoding: identity"))
         assert statuses(wire.read_answer()) == [200]
 
 
 def test_whoever_has_a_key_sends_a_body_of_any_pace(gateway: str) -> None:
-    with connect(gateway) as wire:
+    with connected(gateway) as wire:
         wire.send(a_head("/v1/chat/completions", f"authorization: Bearer {KEY}", "expect: 100-continue"))
         assert wire.read_until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         wire.send(LARGE)
@@ -172,7 +166,7 @@ def test_an_sdk_that_sends_much_with_a_wrong_key_is_told_so(gateway: str) -> Non
 
 def test_a_refusal_before_the_body_is_a_call_that_was_denied(gateway: str) -> None:
     before = _denied(gateway)
-    with connect(gateway) as wire:
+    with connected(gateway) as wire:
         wire.send(a_head("/v1/chat/completions", "x: y"))
         assert b"x-turnpike-call-id: " in wire.read_to_end()
     wait_until(lambda: _denied(gateway) == before + 1, "one more call was denied")
