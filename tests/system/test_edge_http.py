@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from tests.system.edge import Answer, a_request, body_of, running_edge, statuses, wait_until
 from turnpike.domain.errors import NotFound
-from turnpike.gateway.edge.limits import EdgeLimits
+from turnpike.gateway.edge.limits import EdgeLimits, Phase
 from turnpike.ports.http import Reply, Request
 
 
@@ -213,7 +212,7 @@ def test_draining_hangs_up_on_the_idle_lets_calls_end_and_lets_what_has_begun_ar
         arriving.send(a_request("POST", "/arriving", body=b"abc")[:-1])
         wait_until(lambda: len(edge.requests) == 2, "the calls arrived")
         wait_until(lambda: edge.connections == 3, "all are there")
-        time.sleep(0.05)
+        wait_until(lambda: Phase.BODY in edge.phases(), "of the third, the body is awaited")
         edge.read(lambda server: server.drain())
         assert idle.read_to_end() == b""
         arriving.send(b"c")
