@@ -12,7 +12,7 @@ from turnpike.control.document.fault import Fault, Place, in_order, shown, sugge
 from turnpike.control.document.kind import Plain, Resource, ResourceId, to_plain
 from turnpike.control.document.reader import MAX_FAULTS
 from turnpike.control.document.reading import Reading
-from turnpike.control.document.secret import SecretAddress
+from turnpike.control.document.secret import SecretAddress, by_resource
 from turnpike.control.resources.table import id_of, links_of, order_of
 from turnpike.domain.pattern import any_matches, is_pattern
 
@@ -187,12 +187,10 @@ def _removed(reading: Reading, standing: Standing, owner: str) -> list[ResourceI
 
 def _fields_of(addresses: Set[SecretAddress]) -> dict[ResourceId, frozenset[str]]:
     """The top-level fields that the addresses stand in, by resource."""
-    fields: dict[ResourceId, frozenset[str]] = {}
-    for address in addresses:
-        id_ = ResourceId(address.kind, address.name)
-        field = address.field.partition("[")[0].partition(".")[0]
-        fields[id_] = fields.get(id_, frozenset()) | {field}
-    return fields
+    return {
+        id_: frozenset(address.field.partition("[")[0].partition(".")[0] for address in own)
+        for id_, own in by_resource(addresses).items()
+    }
 
 
 def _change(

@@ -19,16 +19,17 @@ from turnpike.control.api.requests import (
     read_json,
     read_text,
 )
+from turnpike.control.document.fault import Fault
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import document_schema
 from turnpike.control.services.carry_out import carry_out
 from turnpike.control.services.change import Decision
 from turnpike.control.services.documents import (
     Document,
-    Reviewed,
     decide_document,
     export_values,
     given_secrets,
+    read,
 )
 from turnpike.control.services.documents import (
     export as export_yaml,
@@ -66,8 +67,14 @@ async def plan(
     """What applying the document would change; nothing is changed."""
     document = await _document(request, owner, take_over)
     plane = road.plane
-    reviewed = await asyncio.to_thread(lambda: decide_document(plane, plane.store.state(), actor, document))
-    return json_response({**plan_values(reviewed.decision.plan), "remarks": reviewed.remarks})
+
+    def planned() -> Response:
+        reading = read(plane, document)
+        reviewed = decide_document(plane, plane.store.state(), actor, document, reading)
+        return json_response({**plan_values(reviewed.decision.plan), "remarks": reviewed.remarks})
+
+    async with road.reading:
+        return await asyncio.to_thread(planned)
 
 
 @router.post("/apply")
@@ -76,28 +83,34 @@ async def apply(
 ) -> Response:
     """Make the configuration what the document says, all of it or nothing; keys that are made are shown once."""
     document = await _document(request, owner, take_over)
-    reviews: list[Reviewed] = []
-
-    def decided(state: State) -> Decision:
-        reviews.append(decide_document(road.plane, state, actor, document))
-        return reviews[-1].decision
-
     clock = road.plane.clock
     started_ns = clock.monotonic_ns()
+    async with road.reading:
+        reading = await asyncio.to_thread(read, road.plane, document)
+    remarks: tuple[Fault, ...] = ()
+
+    def decided(state: State) -> Decision:
+        nonlocal remarks
+        reviewed = decide_document(road.plane, state, actor, document, reading)
+        remarks = reviewed.remarks
+        return reviewed.decision
+
     decision = await carry_out(road, decided)
     current = road.publication.current
     version = current.version if current else None
     workers = await road.publication.spread(version) if version else ()
     now_ns = clock.monotonic_ns()
-    return json_response(
-        {
-            **plan_values(decision.plan),
-            "remarks": reviews[-1].remarks,
-            "keys": minted_values(decision.minted),
-            "version": version,
-            "workers": [worker_values(view, now_ns, actor) for view in workers],
-            "took_seconds": (now_ns - started_ns) / SECOND_NS,
-        }
+    return await asyncio.to_thread(
+        lambda: json_response(
+            {
+                **plan_values(decision.plan),
+                "remarks": remarks,
+                "keys": minted_values(decision.minted),
+                "version": version,
+                "workers": [worker_values(view, now_ns, actor) for view in workers],
+                "took_seconds": (now_ns - started_ns) / SECOND_NS,
+            }
+        )
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from turnpike.control.document.fault import Fault, Place, shown
+from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reference import FileReference, Hidden, Outside, Part, SealedReference
 from turnpike.control.document.url import proxy_complaint
 from turnpike.domain.key import BROUGHT_KEY_MIN_CHARACTERS, is_mistyped
@@ -30,6 +31,14 @@ class SecretAddress(msgspec.Struct, frozen=True, gc=False, order=True):
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}/{self.field}"
+
+
+def by_resource(addresses: Iterable[SecretAddress]) -> dict[ResourceId, list[SecretAddress]]:
+    """The addresses of each resource that has any, in the order in which they come."""
+    found: dict[ResourceId, list[SecretAddress]] = {}
+    for address in addresses:
+        found.setdefault(ResourceId(address.kind, address.name), []).append(address)
+    return found
 
 
 class SecretSlot(msgspec.Struct, frozen=True):
@@ -90,8 +99,9 @@ def settle_secrets(
     """
     settled: list[Fresh | Kept] = []
     faults: list[Fault] = []
+    held = _Held(stored, by_resource(stored))
     for slot in slots:
-        origin = _origin(slot, given, stored)
+        origin = _origin(slot, given, held)
         if isinstance(origin, str):
             faults.append(_fault(slot, origin))
         else:
@@ -112,11 +122,18 @@ def secret_complaint(form: SecretForm, value: str) -> str | None:
     return _key_complaint(value) if form == "key" else None
 
 
-def _origin(slot: SecretSlot, given: Given, stored: Mapping[SecretAddress, str]) -> Fresh | Kept | str:
+class _Held(msgspec.Struct, frozen=True):
+    """What is written in the place of every secret in store, and which resource has which."""
+
+    written: Mapping[SecretAddress, str]
+    by_resource: Mapping[ResourceId, list[SecretAddress]]
+
+
+def _origin(slot: SecretSlot, given: Given, held: _Held) -> Fresh | Kept | str:
     """The secret with its origin, or what is wrong with it."""
     marks = [part for part in slot.parts if isinstance(part, SealedReference)]
     if marks:
-        return _marked(slot, marks[0], stored) if len(slot.parts) == 1 else _MIXED
+        return _marked(slot, marks[0], held) if len(slot.parts) == 1 else _MIXED
     outside = [part for part in slot.parts if not isinstance(part, Hidden | SealedReference)]
     unknown = [part.id for part in outside if part.id not in given.values]
     if not unknown:
@@ -124,13 +141,13 @@ def _origin(slot: SecretSlot, given: Given, stored: Mapping[SecretAddress, str])
     absent = next((id_ for id_ in unknown if id_ in given.missing), None)
     if absent is not None:
         return f"${{{absent}}} has no value where the document was sent from; {_mending(absent)}"
-    source = _stored_alike(slot, stored)
+    source = _stored_alike(slot, held)
     if source is not None:
         return Kept(slot, source)
     return f"no value came with the document for ${{{unknown[0]}}}, and none is stored; `turnpike apply` sends it"
 
 
-def _marked(slot: SecretSlot, mark: SealedReference, stored: Mapping[SecretAddress, str]) -> Kept | str:
+def _marked(slot: SecretSlot, mark: SealedReference, held: _Held) -> Kept | str:
     kind, name = slot.address.kind, slot.address.name
     own = f"{kind}/{name}/"
     if not mark.address.startswith(own):
@@ -138,7 +155,7 @@ def _marked(slot: SecretSlot, mark: SealedReference, stored: Mapping[SecretAddre
             f"found a sealed secret of another resource; only what is stored for {kind}/{name} may stand here"
         )
     source = SecretAddress(kind, name, mark.address.removeprefix(own))
-    if source not in stored:
+    if source not in held.written:
         return f"nothing is stored at ${{{mark.id}}}; give the secret itself, or a reference to it"
     return Kept(slot, source)
 
@@ -154,15 +171,12 @@ def _value(reference: Outside | SealedReference, given: Given) -> str:
     return value.removesuffix("\n").removesuffix("\r") if isinstance(reference, FileReference) else value
 
 
-def _stored_alike(slot: SecretSlot, stored: Mapping[SecretAddress, str]) -> SecretAddress | None:
+def _stored_alike(slot: SecretSlot, held: _Held) -> SecretAddress | None:
     """Where the same resource holds a secret of the same reference: at its own address first."""
-    if stored.get(slot.address) == slot.written:
+    if held.written.get(slot.address) == slot.written:
         return slot.address
-    kind, name = slot.address.kind, slot.address.name
-    same = (
-        a for a, written in stored.items() if a.kind == kind and a.name == name and written == slot.written
-    )
-    return min(same, default=None)
+    own = held.by_resource.get(ResourceId(slot.address.kind, slot.address.name), ())
+    return min((address for address in own if held.written[address] == slot.written), default=None)
 
 
 def _key_complaint(value: str) -> str | None:

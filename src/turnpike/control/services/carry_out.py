@@ -27,10 +27,14 @@ _log = structlog.get_logger()
 
 
 class Road(msgspec.Struct, frozen=True):
-    """Where changes go: the ports that keep them, and the publication that spreads them."""
+    """Where changes go: the ports that keep them, and the publication that spreads them.
+
+    reading: taken for as long as a document is read, so that many large ones leave threads for others.
+    """
 
     plane: Plane
     publication: Publication
+    reading: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 async def carry_out(road: Road, decide: Decide) -> Decision:

@@ -13,7 +13,7 @@ from turnpike.control.document.fault import Fault, in_order, shown
 from turnpike.control.document.kind import ResourceId, to_plain
 from turnpike.control.document.reading import Reading
 from turnpike.control.document.reference import Hidden
-from turnpike.control.document.secret import Fresh, Given, Kept, SecretAddress, settle_secrets
+from turnpike.control.document.secret import Fresh, Given, Kept, SecretAddress, by_resource, settle_secrets
 from turnpike.control.permissions import Actor, check_change
 from turnpike.control.plan import (
     Creation,
@@ -37,7 +37,7 @@ from turnpike.control.services.secrets import (
 )
 from turnpike.control.services.sight import check_unseen, hidden_from
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
-from turnpike.control.services.standing import rights_of, standing_of, team_of, written_secrets
+from turnpike.control.services.standing import RightsIn, standing_of, team_of, written_secrets
 from turnpike.control.services.trail import Entry, continued
 from turnpike.domain.errors import FaultyDocument, PermissionDenied
 from turnpike.domain.snapshot import Snapshot
@@ -88,7 +88,7 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     # First of all: why something cannot be changed is told only to those who may change it.
     check_unseen(actor, reading.named, everything, hidden)
     if proposal.focus is not None:
-        _check_right(actor, proposal.focus, everything, everything)
+        _check_rights(actor, [proposal.focus], everything, everything)
     standing = _focused(everything, proposal)
     _check_owner(actor, proposal, standing, hidden)
     settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
@@ -100,7 +100,7 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     if not plan.changes:
         return Decision(plan)
     after = outcome(plan, reading, standing)
-    _check_rights(actor, plan, everything, after)
+    _check_rights(actor, [change.id for change in plan.changes], everything, after)
     planned = planned_secrets(plane, secrets, plan, _addresses(settled))
     refuse_faults(shared_secret_faults(planned, settled))
     stored = {key.name: key for key in state.keys}
@@ -168,16 +168,12 @@ def _check_owner(actor: Actor, proposal: Proposal, standing: Standing, hidden: S
         )
 
 
-def _check_rights(actor: Actor, plan: Plan, before: Standing, after: Standing) -> None:
-    for change in plan.changes:
-        _check_right(actor, change.id, before, after)
-
-
-def _check_right(actor: Actor, id_: ResourceId, before: Standing, after: Standing) -> None:
-    sides = [(held.resource, side) for side in (before, after) if (held := side.get(id_))]
-    teams = {team_of(resource, side) for resource, side in sides}
-    rights = [rights_of(resource, side) for resource, side in sides]
-    check_change(actor, id_, teams, rights)
+def _check_rights(actor: Actor, ids: Iterable[ResourceId], before: Standing, after: Standing) -> None:
+    sides = [(side, RightsIn(side)) for side in (before, after)]
+    for id_ in ids:
+        found = [(held.resource, side, rights) for side, rights in sides if (held := side.get(id_))]
+        teams = {team_of(resource, side) for resource, side, _ in found}
+        check_change(actor, id_, teams, [rights.of(resource) for resource, _, rights in found])
 
 
 def _addresses(settled: Iterable[Fresh | Kept]) -> Iterable[SecretAddress]:
@@ -185,10 +181,11 @@ def _addresses(settled: Iterable[Fresh | Kept]) -> Iterable[SecretAddress]:
 
 
 def _entries(plan: Plan, ahead: _Ahead) -> Iterable[Entry]:
+    changed = by_resource(ahead.secrets.changed)
     for change in plan.changes:
         before, after = ahead.before.get(change.id), ahead.after.get(change.id)
         id_ = change.id
-        secrets = sorted(a.field for a in ahead.secrets.changed if (a.kind, a.name) == (id_.kind, id_.name))
+        secrets = sorted(address.field for address in changed.get(id_, ()))
         detail: dict[str, object] = {"secrets": secrets} if secrets else {}
         if id_.kind == "keys" and id_.name in ahead.secrets.minted:
             detail["secret"] = "made"
@@ -210,14 +207,13 @@ def _entries(plan: Plan, ahead: _Ahead) -> Iterable[Entry]:
 def _stored_resources(plane: Plane, state: State, plan: Plan, ahead: _Ahead) -> Iterable[StoredResource]:
     made = {(stored.kind, stored.name): stored.created_at_ns for stored in state.resources}
     now = plane.clock.now_ns()
+    addresses = by_resource(ahead.secrets.sealed)
     for change in plan.changes:
         id_ = change.id
         if isinstance(change, Deletion):
             continue
         held = ahead.after[id_]
-        own = {
-            a.field: s for a, s in ahead.secrets.sealed.items() if (a.kind, a.name) == (id_.kind, id_.name)
-        }
+        own = {address.field: ahead.secrets.sealed[address] for address in addresses.get(id_, ())}
         created = now if isinstance(change, Creation) else made[id_.kind, id_.name]
         yield StoredResource(
             kind=id_.kind,

@@ -63,10 +63,19 @@ def given_secrets(values: Mapping[str, str], missing: tuple[str, ...]) -> Given:
     return Given({id_: Hidden(value) for id_, value in values.items()}, frozenset(missing))
 
 
-def decide_document(plane: Plane, state: State, actor: Actor, document: Document) -> Reviewed:
-    """What applying the document does. Raises InvalidRequest for its owner, FaultyDocument, PermissionDenied."""
+def read(plane: Plane, document: Document) -> Reading:
+    """What the document says, whatever is in store: read once, however often it is decided on.
+
+    Raises InvalidRequest for its owner.
+    """
     _check_owner(document.owner)
-    reading = read_document(document.source, plane.providers)
+    return read_document(document.source, plane.providers)
+
+
+def decide_document(
+    plane: Plane, state: State, actor: Actor, document: Document, reading: Reading
+) -> Reviewed:
+    """What applying the document, as it was read, does. Raises FaultyDocument, PermissionDenied."""
     proposal = Proposal(reading, document.owner, document.given, takes_over=document.takes_over)
     decision = decide(plane, state, actor, proposal)
     standing = standing_of(state)

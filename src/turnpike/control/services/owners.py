@@ -10,7 +10,7 @@ from turnpike.control.document.instant import instant_ns
 from turnpike.control.permissions import OWNER, Actor
 from turnpike.control.plan import Standing
 from turnpike.control.resources.key import Key
-from turnpike.control.services.standing import rights_of
+from turnpike.control.services.standing import RightsIn
 from turnpike.domain.errors import Conflict
 from turnpike.ports.store import StoredKey
 
@@ -49,9 +49,10 @@ class _Owners(msgspec.Struct, frozen=True):
 
 def _owners_keys(holding: Holding, now_ns: int) -> _Owners:
     valid, lasting = set(), set()
+    rights = RightsIn(holding.standing)
     for held in holding.standing.values():
         key = held.resource
-        if not isinstance(key, Key) or rights_of(key, holding.standing).role != OWNER:
+        if not isinstance(key, Key) or rights.of(key).role != OWNER:
             continue
         ends = _ends_ns(key, holding.keys.get(key.name))
         if None in ends:

@@ -13,7 +13,7 @@ from turnpike.control.document.secret import SecretAddress
 from turnpike.control.plan import Standing
 from turnpike.control.plane import Plane
 from turnpike.control.resources.key import Key
-from turnpike.domain.snapshot import Secret, Snapshot, decode_snapshot, encode_snapshot
+from turnpike.domain.snapshot import Secret, Snapshot, encode_snapshot
 from turnpike.ports.store import SealedSecret, StoredKey, StoredSnapshot
 
 _DIGEST_CHARACTERS = 12
@@ -34,7 +34,7 @@ def next_snapshot(plane: Plane, previous: StoredSnapshot | None, after: After) -
     part of the digest: what workers refused once is, when it is tried again, another version to them.
     """
     content = _content(plane, after)
-    if previous is not None and _content_in_store(previous) == content:
+    if previous is not None and _is_in(previous, content):
         return None
     serial = previous.serial + 1 if previous else 1
     stamped = msgspec.structs.replace(content, serial=serial, created_at_ns=plane.clock.now_ns())
@@ -71,10 +71,12 @@ def _with_revocation(resource: Resource, keys: Mapping[str, StoredKey]) -> Resou
     return msgspec.structs.replace(resource, revoked=True)
 
 
-def _content_in_store(stored: StoredSnapshot) -> Snapshot | None:
-    """What was published, without its stamp; None where it is of a form that this release does not read."""
-    try:
-        snapshot = decode_snapshot(stored.body)
-    except ValueError:
-        return None
-    return msgspec.structs.replace(snapshot, version="", serial=0, created_at_ns=0)
+def _is_in(stored: StoredSnapshot, content: Snapshot) -> bool:
+    """Whether this is what was published, but for its stamp.
+
+    One that another release encoded otherwise is not: it is published anew with the next change.
+    """
+    stamped = msgspec.structs.replace(
+        content, version=stored.version, serial=stored.serial, created_at_ns=stored.created_at_ns
+    )
+    return encode_snapshot(stamped) == stored.body

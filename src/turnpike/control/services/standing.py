@@ -64,30 +64,37 @@ def team_of(resource: Resource, standing: Standing) -> str | None:
             return None
 
 
+class RightsIn:
+    """What whoever holds a resource may do on the control API, as all that stands says; teams are looked through once."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._administered: dict[str, set[str]] = {}
+        for held in standing.values():
+            if isinstance(held.resource, Team):
+                for member in held.resource.members or ():
+                    if member.role == TEAM_ADMIN:
+                        self._administered.setdefault(member.user, set()).add(held.resource.name)
+
+    def of(self, resource: Resource) -> Rights:
+        """The rights of whoever holds the resource."""
+        match resource:
+            case User():
+                return Rights(resource.role, frozenset(self._administered.get(resource.name, ())))
+            case Key(user=str(user)):
+                owner = self._standing.get(ResourceId("users", user))
+                return self.of(owner.resource) if owner else Rights()
+            case Key(role=role, team=team) if role == TEAM_ADMIN:
+                return Rights(None, frozenset({team} if team else ()))
+            case Key():
+                return Rights(resource.role)
+            case _:
+                return Rights()
+
+
 def rights_of(resource: Resource, standing: Standing) -> Rights:
-    """What whoever holds the resource may do on the control API."""
-    match resource:
-        case User():
-            return Rights(resource.role, administered_teams(resource.name, standing))
-        case Key(user=str(user)):
-            owner = standing.get(ResourceId("users", user))
-            return rights_of(owner.resource, standing) if owner else Rights()
-        case Key(role=role, team=team) if role == TEAM_ADMIN:
-            return Rights(None, frozenset({team} if team else ()))
-        case Key():
-            return Rights(resource.role)
-        case _:
-            return Rights()
-
-
-def administered_teams(user: str, standing: Standing) -> frozenset[str]:
-    """The teams that have the user as their team-admin."""
-    teams = (held.resource for held in standing.values() if isinstance(held.resource, Team))
-    return frozenset(
-        team.name
-        for team in teams
-        if any(member.user == user and member.role == TEAM_ADMIN for member in team.members or ())
-    )
+    """What whoever holds the resource may do on the control API: of one; of many, ask one `RightsIn`."""
+    return RightsIn(standing).of(resource)
 
 
 def _team_of_owner(key: Key, standing: Standing) -> str | None:

@@ -26,7 +26,7 @@ from turnpike.control.resources.key import Key
 from turnpike.control.resources.table import id_of, links_of
 from turnpike.control.services.carry_out import carry_out_alone
 from turnpike.control.services.change import Decision, Proposal, decide
-from turnpike.control.services.documents import Document, Reviewed, decide_document
+from turnpike.control.services.documents import Document, Reviewed, decide_document, read
 from turnpike.control.services.identify import SYSTEM_ACTOR
 from turnpike.control.services.secrets import KEYS, minted_secret
 from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
@@ -94,9 +94,10 @@ def confirm_master_key(plane: Plane) -> None:
 
 def _apply(plane: Plane, document: Document) -> Reviewed:
     reviews: list[Reviewed] = []
+    reading = read(plane, document)
 
     def decided(state: State) -> Decision:
-        reviews.append(decide_document(plane, state, SYSTEM_ACTOR, document))
+        reviews.append(decide_document(plane, state, SYSTEM_ACTOR, document, reading))
         return reviews[-1].decision
 
     carry_out_alone(plane, decided)
