@@ -223,18 +223,21 @@ def test_a_stream_that_never_began_is_answered_with_a_status(road: Road, dialect
     assert answer.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_terminator_ends_the_stream_at_once_whatever_the_provider_does_then(
-    road: Road, dialect: str
+    road: Road, dialect: str, line_end: bytes
 ) -> None:
+    events = [event.replace(b"\n", line_end) for event in (*EVENTS[dialect], TERMINATORS[dialect])]
+
     def part(exchange: Exchange) -> None:
-        exchange.stream(*EVENTS[dialect], TERMINATORS[dialect])
+        exchange.stream(*(half for event in events for half in (event[:-1], event[-1:])))
         exchange.left(5)
 
     began = time.monotonic()
     body = BODIES[dialect] | {"model": BODIES[dialect]["model"].removeprefix("silent-")}
     answer = road.post(PATHS[dialect], body, road.case(part))
-    assert answer.content == b"".join(EVENTS[dialect]) + TERMINATORS[dialect]
+    assert answer.content == b"".join(events)
     assert time.monotonic() - began < 2
 
 

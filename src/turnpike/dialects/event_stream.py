@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from turnpike.dialects.json_body import with_whole_surrogates
-from turnpike.dialects.sse import EventSplitter, event_data
+from turnpike.dialects.sse import HALF_CRLF, EventSplitter, event_data
 from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.usage import UNKNOWN, Usage
 
@@ -107,7 +107,9 @@ class EventStream:
         self.is_empty = False
         events = self._splitter.split(data)
         for place, event in enumerate(events):
-            if self.failed:  # The provider's own error is the last that its stream says.
+            if (
+                self.failed and event != HALF_CRLF
+            ):  # The provider's own error is the last that its stream says.
                 return b"".join(events[:place])
             try:
                 self._read(event)

@@ -1,7 +1,8 @@
 """Server-sent events: cut out of a byte stream whole, and left as they are.
 
 Source: the HTML standard, 9.2 (server-sent events). Lines end in LF, CRLF or CR; an event ends at
-a blank line; lines that begin with a colon are comments.
+a blank line; lines that begin with a colon are comments. A CR that has come last ends its line at once, as the
+standard has it: an LF that comes next belongs to it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from turnpike.domain.errors import UpstreamInvalid
 EVENT_MAX_BYTES: Final = 33_554_432
 """One event, held back until it is whole."""
 
-_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")
+_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _TAIL_BYTES: Final = 3
 """What may have come of a blank line that is not whole: it has up to four bytes."""
+
+HALF_CRLF: Final = b"\n"
+"""What is given after an event that ended in CR, where that CR was one of a CRLF: it says nothing, and is passed on."""
 
 _DATA_LINE: Final = re.compile(rb"(?:\A|[\r\n])data:[ ]?([^\r\n]*)")
 
@@ -25,17 +29,23 @@ DATA_LINES_MAX: Final = 100_000
 
 
 class EventSplitter:
-    """Cuts a stream into events, in pieces of any size; each keeps its bytes, blank line and all."""
+    """Cuts a stream into events, in pieces of any size; each keeps its bytes, blank line and all.
 
-    __slots__ = ("_rest", "_rest_bytes", "_tail")
+    Where an event was given up to its last CR, and an LF comes next, that is given by itself: `HALF_CRLF`.
+    """
+
+    __slots__ = ("_gave_cr", "_rest", "_rest_bytes", "_tail")
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._tail = b""
+        self._gave_cr = False
 
     def split(self, data: bytes) -> list[bytes]:
         """The events that `data` completes. Raises UpstreamInvalid where one grows too large."""
+        if self._gave_cr and data:
+            return self._split_after_cr(data)
         # A long event that comes line by line would else be read anew with each of them.
         end = self._tail + data if self._tail else data
         if b"\n\n" not in end and (b"\r" not in end or _BLANK_LINE.search(end) is None):
@@ -57,11 +67,18 @@ class EventSplitter:
         self._tail = b""
         return rest
 
+    def _split_after_cr(self, data: bytes) -> list[bytes]:
+        self._gave_cr = False
+        if not data.startswith(HALF_CRLF):
+            return self.split(data)
+        return [HALF_CRLF, *self.split(data[1:])]
+
     def _split_any(self, data: bytes) -> list[bytes]:
         events, start = [], 0
         for blank in _BLANK_LINE.finditer(data):
             events.append(data[start : blank.end()])
             start = blank.end()
+        self._gave_cr = start == len(data) and data.endswith(b"\r")
         self._keep(data[start:])
         return events
 

@@ -127,7 +127,7 @@ def test_a_stream_is_the_same_wherever_it_is_cut(name: str, data: st.DataObject)
     stream = opened(speech)
     passed = b""
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        assert not stream.ended
+        assert not stream.ended or text[start:] == b"\n", "only half a CRLF comes after the end"
         passed += stream.feed(text[start:end])
     passed += stream.finish()
     assert passed == text
