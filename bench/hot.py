@@ -36,7 +36,7 @@ from turnpike.gateway.gate import Gate
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
-from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.metrics.layout import Reading
 from turnpike.gateway.metrics.shared import SharedMetrics

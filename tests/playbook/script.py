@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tests.playbook.stage import KEY, ScriptedAnswer, Stage, settled
+from tests.playbook.stage import KEY, ScriptedAnswer, Stage
 from turnpike.domain.outcome import Outcome
 from turnpike.gateway.plan import plan_call
 from turnpike.gateway.surfaces import CALLS
@@ -210,7 +210,7 @@ def perform(folder: Path, *steps: Step) -> None:
                 for number, step in enumerate(steps, 1):
                     try:
                         await step.play(stage, group)
-                        await settled()
+                        await stage.settled()
                     except AssertionError as seen:
                         seen.add_note(f"step {number}: {step}")
                         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from turnpike.dialects.speech import Speech
@@ -21,7 +21,9 @@ from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.identities import Identities
-from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.kept.bounds import BOUNDS, KeptBounds
+from turnpike.gateway.kept.response import KeptResponse
+from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.pipeline import Plan, Road, carry
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.uplink import Uplink
@@ -179,10 +181,20 @@ class WatchedReply:
         raise AssertionError("the pipeline ends its answers in good order")
 
 
+class WatchedKept(KeptResponses):
+    """Tells what a thread has still to note: an answer waits for it."""
+
+    last: asyncio.Future[None] | None = None
+
+    def note(self, ids: Collection[str], kept: KeptResponse, call: CallId) -> asyncio.Future[None] | None:
+        self.last = super().note(ids, kept, call)
+        return self.last
+
+
 class Stage:
     """One call at a time; make it inside a running loop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bounds: KeptBounds = BOUNDS) -> None:
         self.channels = {name: ScriptedChannel() for name in ("first", "second", "claudes")}
         self.outcomes = Outcomes()
         self.reply = WatchedReply()
@@ -191,7 +203,7 @@ class Stage:
         self.gate = Gate(calls_max=10)
         self.gate.serving = self._serving()
         clock = StillClock()
-        self._kept = KeptResponses(folder / "responses", 0, clock)
+        self._kept = WatchedKept(folder / "responses", 0, clock, bounds)
         self.road = Road(
             gate=self.gate,
             dispatcher=Dispatcher(clock),
@@ -211,6 +223,18 @@ class Stage:
     def status_was_told(self, outcome: Outcome) -> bool:
         """Whether the caller saw the status that the outcome has; one that left saw none."""
         return outcome.http_status in (499, self.reply.status)
+
+    @property
+    def notes_under_way(self) -> bool:
+        """Whether something is still to be noted of an answer."""
+        return self._kept.last is not None and not self._kept.last.done()
+
+    async def settled(self) -> None:
+        """Let every task go on until it waits for the script."""
+        await settled()
+        if self._kept.last is not None:
+            await asyncio.wait([self._kept.last])
+            await settled()
 
     async def close(self) -> None:
         """Let go of the folder."""
@@ -248,6 +272,6 @@ class Stage:
 
 
 async def settled() -> None:
-    """Let every task go on until it waits for the script."""
+    """Let every task of the loop go on as far as it can."""
     for _ in range(ROUNDS):
         await asyncio.sleep(0)

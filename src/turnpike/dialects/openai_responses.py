@@ -6,6 +6,7 @@ Sources: OpenAI's API reference; recorded conversations.
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -35,6 +36,8 @@ ITEMS_MAX: Final = 1_000
 COMMAS_MAX: Final = 1_000_000
 """In an answer's output: what its items cost to be told apart is bounded with them."""
 
+TRUE_WORDS: Final = ("true", "True", "1")
+
 TERMINAL_TYPES: Final = frozenset(
     ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 )
@@ -56,8 +59,10 @@ class _OddAnswer(msgspec.Struct, gc=False):
     usage: msgspec.Raw = NULL
 
 
-class _Object(msgspec.Struct, gc=False):
-    """Any JSON object."""
+class _KeptAnswer(msgspec.Struct, gc=False):
+    """Any JSON object; a response has its output."""
+
+    output: msgspec.Raw = NULL
 
 
 class _Count(msgspec.Struct, gc=False):
@@ -79,17 +84,19 @@ class _OddEventResponse(msgspec.Struct, gc=False):
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
     response: _EventResponse | None = None
+    item: msgspec.Raw = NULL
 
 
 class _OddEvent(msgspec.Struct, gc=False):
     type: str = ""
     response: _OddEventResponse | None = None
+    item: msgspec.Raw = NULL
 
 
 _answer_decoder: msgspec.json.Decoder[_Answer | _OddAnswer] = msgspec.json.Decoder(_Answer)
 _odd_answer_decoder: msgspec.json.Decoder[_Answer | _OddAnswer] = msgspec.json.Decoder(_OddAnswer)
 _count_decoder = msgspec.json.Decoder(_Count)
-_object_decoder = msgspec.json.Decoder(_Object)
+_kept_decoder = msgspec.json.Decoder(_KeptAnswer)
 _items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _item_decoder = msgspec.json.Decoder(_Item)
 _event_decoder: msgspec.json.Decoder[_Event | _OddEvent] = msgspec.json.Decoder(_Event)
@@ -125,10 +132,18 @@ def read_count(body: bytes) -> AnswerFacts:
     return AnswerFacts()
 
 
-def read_any_object(body: bytes) -> AnswerFacts:
-    """The answer to a request about a kept response: any JSON object."""
-    decode_answer(_object_decoder, body)
-    return AnswerFacts()
+def asks_for_stream(query: bytes) -> bool:
+    """Whether a request for a kept response wants its events."""
+    return parse_qs(query.decode("latin-1")).get("stream", [""])[-1] in TRUE_WORDS
+
+
+def read_kept(body: bytes) -> AnswerFacts:
+    """The items of a kept response, in whatever JSON object a request about one is answered with.
+
+    Its usage is that of the call which made it. Raises UpstreamInvalid.
+    """
+    output = decode_answer(_kept_decoder, body).output
+    return AnswerFacts(items=_ids_of(output)) if is_array(output) else AnswerFacts()
 
 
 def read_event(data: bytes, stream: EventStream) -> None:
@@ -145,6 +160,8 @@ def read_event(data: bytes, stream: EventStream) -> None:
         stream.failed = True
     elif event.type.startswith("response.output"):
         stream.has_content = True
+        if is_object(event.item):
+            _add_items(stream, _name_of(event.item))
 
 
 def _note_response(kind: str, response: _EventResponse | _OddEventResponse, stream: EventStream) -> None:
@@ -153,7 +170,7 @@ def _note_response(kind: str, response: _EventResponse | _OddEventResponse, stre
     if response.usage is not None:
         stream.usage = responses_usage(mended(response.usage, ResponsesUsage))
     if is_array(response.output):
-        stream.items = _ids_of(response.output)
+        _add_items(stream, _ids_of(response.output))
     if kind in TERMINAL_TYPES:
         stream.ended = True
         stream.failed = kind == "response.failed"
@@ -164,8 +181,17 @@ def _ids_of(output: msgspec.Raw) -> tuple[str, ...]:
     if bytes(output).count(b",") > COMMAS_MAX:
         raise UpstreamInvalid(f"The provider's answer has more than {COMMAS_MAX} parts.")
     items = _items_decoder.decode(output)[:ITEMS_MAX]
-    names = [read_small(_item_decoder.decode(item).id) for item in items if is_object(item)]
-    return tuple(name for name in names if isinstance(name, str))
+    return tuple(name for item in items if is_object(item) for name in _name_of(item))
+
+
+def _name_of(item: msgspec.Raw) -> tuple[str, ...]:
+    name = read_small(_item_decoder.decode(item).id)
+    return (name,) if isinstance(name, str) else ()
+
+
+def _add_items(stream: EventStream, names: tuple[str, ...]) -> None:
+    """An item is told of when it begins, when it is whole and with the response; a stream may end before any of them."""
+    stream.items = tuple(dict.fromkeys(stream.items + names))[:ITEMS_MAX]
 
 
 def _open_stream() -> EventStream:
@@ -177,5 +203,5 @@ RESPONSES: Final = Speech(
 )
 COMPACT: Final = Speech(OPENAI_RESPONSES, "generate_content", read_call, read_answer, None, RESPONSES_ERRORS)
 INPUT_TOKENS: Final = Speech(OPENAI_RESPONSES, "count_tokens", read_call, read_count, None, RESPONSES_ERRORS)
-KEPT: Final = Speech(OPENAI_RESPONSES, "retrieve", read_call, read_any_object, _open_stream, RESPONSES_ERRORS)
+KEPT: Final = Speech(OPENAI_RESPONSES, "retrieve", read_call, read_kept, _open_stream, RESPONSES_ERRORS)
 """Requests about a response that the provider keeps: they name no model."""

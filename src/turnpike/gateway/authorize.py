@@ -21,8 +21,7 @@ from turnpike.domain.surface import OPENAI_RESPONSES, Surface
 from turnpike.gateway.catalogue import Catalogue, Route
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.identities import Holder
-from turnpike.gateway.kept import may_touch
-from turnpike.gateway.kept_files import Kept
+from turnpike.gateway.kept.response import KeptResponse, may_touch
 
 NAME_MAX_CHARACTERS: Final = 512
 """A pattern takes any name of up to this length; none is compared, kept or echoed that is longer."""
@@ -57,7 +56,7 @@ def authorize(holder: Holder, surface: Surface, model: str, catalogue: Catalogue
 
 
 def authorize_kept(
-    holder: Holder, principal: Principal, response_id: str, kept: Kept | None, catalogue: Catalogue
+    holder: Holder, principal: Principal, response_id: str, kept: KeptResponse | None, catalogue: Catalogue
 ) -> Grant:
     """Whether the caller may ask about a response; the grant leads to the provider that keeps it alone.
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from turnpike.dialects.speech import with_model
+from turnpike.gateway.kept.response import KeptResponse
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A request as the caller made it, and where the model's name stands in it.
 
     suffix: what follows the surface's path, query and all. model_span: None where the body names
-    no model. keeps: whether the provider is asked to keep the answer. claims: ids of what it keeps besides
-    that nobody was known to own: from this call's answer on, its caller does.
+    no model. keeps: whether the answer tells ids of what the provider keeps. about: the kept response that the
+    request is about, whose owner the items of the answer have; None where the answer is a new one. claims: ids of what
+    is kept besides that nobody was known to own: from this call's answer on, its caller does.
     """
 
     method: bytes
@@ -23,6 +25,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     stream: bool = False
     keeps: bool = False
     claims: tuple[str, ...] = ()
+    about: KeptResponse | None = None
 
     def body_for(self, model: str) -> bytes:
         """The body that asks for `model`, every other byte as it was."""

@@ -28,8 +28,9 @@ from turnpike.gateway.gate import Gate
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.request_key import IDEMPOTENCY_KEY
 from turnpike.gateway.identities import Holder
-from turnpike.gateway.kept import KeptResponses
-from turnpike.gateway.kept_files import Kept
+from turnpike.gateway.kept.answer_notes import AnswerNotes
+from turnpike.gateway.kept.response import KeptResponse
+from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.outgoing import Outgoing
 from turnpike.gateway.plan import Planned
 from turnpike.gateway.progress import Progress
@@ -140,25 +141,27 @@ async def _bring(
     call.facts = read_answer(body) if len(body) <= AT_ONCE_BYTES else await road.aside.read(read_answer, body)
     call.end_well(answer.status)
     if outgoing.keeps:
-        _remember(road, dispatched, call, call.facts.names + outgoing.claims)
+        notes = _notes(road, dispatched, outgoing, call)
+        notes.begin(call.facts.names + outgoing.claims)
+        await notes.done()
     reply.whole(answer.status, answer_head(call, dispatched), body)
 
 
 async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Progress, reply: Reply) -> None:
     stream, dispatched = relay.stream, relay.dispatched
+    notes = _notes(road, dispatched, outgoing, call) if outgoing.keeps else None
     try:
         events = await relay.first_events()
         call.facts = stream.facts
-        before_end = None
-        if outgoing.keeps:
-            _remember(road, dispatched, call, call.facts.names + outgoing.claims)
-            before_end = partial(_remember_items, road, relay, call)
+        if notes is not None:
+            notes.begin(call.facts.names + outgoing.claims)
+            await notes.done()
         call.http_status = dispatched.answer.status
         reply.begin(call.http_status, answer_head(call, dispatched))
-        await relay.pass_on(events, reply, before_end)
+        await relay.pass_on(events, reply, notes)
     except asyncio.CancelledError:
         # A caller may hang up as soon as it has read the dialect's terminator.
-        if not stream.ended:
+        if not relay.gave_end:
             raise
     finally:
         call.facts = stream.facts
@@ -169,21 +172,16 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
     reply.end()
 
 
-def _remember_items(road: Road, relay: Relay, call: Progress) -> None:
-    _remember(road, relay.dispatched, call, relay.stream.facts.items)
-
-
-def _remember(road: Road, dispatched: Dispatched, call: Progress, ids: tuple[str, ...]) -> None:
-    """Note where a response and its items are kept, before its caller can ask for them again."""
-    if call.principal is None or call.model is None:
-        return
-    way = dispatched.way
-    try:
-        kept = Kept(way.uplink.provider, way.model, call.model, call.principal, road.clock.now_ns())
-        road.kept.remember(ids, kept)
-    except (OSError, ValueError) as fault:
-        # The caller has its answer all the same; only asking for it again will not find it.
-        structlog.get_logger().error("response.not_noted", call=call.call_id, reason=str(fault))
+def _notes(road: Road, dispatched: Dispatched, outgoing: Outgoing, call: Progress) -> AnswerNotes:
+    """Where and whose what the answer tells of is: as the response that was asked for, or here and the caller's."""
+    kept, about = road.kept, outgoing.about
+    if about is not None:
+        return AnswerNotes(kept, kept.note_unknown, about, call.call_id)
+    assert call.principal is not None, "a planned call has its principal"
+    assert call.model is not None, "and its model"
+    way, now_ns = dispatched.way, road.clock.now_ns()
+    made = KeptResponse(way.uplink.provider, way.model, call.model, call.principal, now_ns)
+    return AnswerNotes(kept, kept.note, made, call.call_id)
 
 
 def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:

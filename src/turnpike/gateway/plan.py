@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qs
 
 import msgspec
 
+from turnpike.dialects.openai_responses import asks_for_stream
 from turnpike.dialects.speech import CallBody
 from turnpike.domain.errors import LengthRequired, NotFound, UnsupportedMediaType
 from turnpike.domain.principal import Principal
@@ -15,7 +15,8 @@ from turnpike.gateway.aside import AT_ONCE_BYTES, Aside
 from turnpike.gateway.authorize import act_for, authorize, authorize_kept, check_surface
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.identities import Holder
-from turnpike.gateway.kept import KeptResponses, may_touch
+from turnpike.gateway.kept.response import may_touch
+from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.outgoing import Outgoing
 from turnpike.gateway.progress import Progress
 from turnpike.gateway.provision import Serving
@@ -26,7 +27,6 @@ from turnpike.ports.http import Request
 
 JSON: Final = b"application/json"
 USER: Final = b"x-turnpike-user"
-TRUE: Final = ("true", "True", "1")
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -86,12 +86,14 @@ async def plan_kept(
     call.tags = given_tags(request.headers, (), holder.key)
     check_surface(holder.key.access, OPENAI_RESPONSES)  # before any file is searched
     name = asked.response_id
-    found = await kept.find((name,))
-    grant = authorize_kept(holder, principal, name, found.get(name), serving.catalogue)
+    found = (await kept.find((name,))).get(name)
+    grant = authorize_kept(holder, principal, name, found, serving.catalogue)
     call.model = grant.model
-    call.stream = _asks_for_stream(request.query)
+    call.stream = asks_for_stream(request.query)
     suffix = upstream_suffix(request, f"/{name}{asked.suffix}")
-    return Planned(grant, Outgoing(request.method.encode(), suffix, request.body, stream=call.stream))
+    method = request.method.encode()
+    outgoing = Outgoing(method, suffix, request.body, stream=call.stream, keeps=True, about=found)
+    return Planned(grant, outgoing)
 
 
 def _principal_of(request: Request, holder: Holder) -> Principal:
@@ -129,7 +131,3 @@ async def _check_references(kept: KeptResponses, body: CallBody, principal: Prin
                 "key's owner."
             )
     return tuple(name for name in conversations if name not in known)
-
-
-def _asks_for_stream(query: bytes) -> bool:
-    return parse_qs(query.decode("latin-1")).get("stream", [""])[-1] in TRUE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from typing import Final
 
 from turnpike.dialects.event_stream import EventStream
 from turnpike.domain.errors import TurnpikeError, UpstreamInterrupted, UpstreamInvalid
 from turnpike.gateway.dispatch import Dispatched
+from turnpike.gateway.kept.answer_notes import AnswerNotes
 from turnpike.gateway.progress import Progress
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply
@@ -19,9 +20,12 @@ EVENT_STREAM: Final = b"text/event-stream"
 
 
 class Relay:
-    """One stream on its way from a provider to a caller."""
+    """One stream on its way from a provider to a caller.
 
-    __slots__ = ("_answer", "_clock", "_progress", "dispatched", "stream")
+    gave_end: the dialect's terminator was sent to the caller.
+    """
+
+    __slots__ = ("_answer", "_clock", "_progress", "dispatched", "gave_end", "stream")
 
     def __init__(self, dispatched: Dispatched, stream: EventStream, progress: Progress, clock: Clock) -> None:
         self.dispatched = dispatched
@@ -29,6 +33,7 @@ class Relay:
         self._answer = dispatched.answer
         self._progress = progress
         self._clock = clock
+        self.gave_end = False
 
     async def first_events(self) -> bytes:
         """What comes first, before anything is sent to the caller: a bad start is still an error.
@@ -48,20 +53,37 @@ class Relay:
         self._answer.expire_by(self.dispatched.patience.first_content_at)
         return await self._next()
 
-    async def pass_on(self, events: bytes, reply: Reply, before_end: Callable[[], None] | None) -> None:
-        """Send `events` and all that follow; `before_end` is called before the last of them goes out.
+    async def pass_on(self, events: bytes, reply: Reply, notes: AnswerNotes | None) -> None:
+        """Send `events` and all that follow; before the last of them goes out, items that came are in `notes`.
 
         Raises UpstreamInterrupted where the stream stops without its dialect's terminator, or
-        as `Answer.piece` does.
+        as `Answer.piece` does; items that came are noted then, too.
         """
+        if notes is None:
+            await self._pass_on(events, reply, None)
+            return
+        try:
+            await self._pass_on(events, reply, notes)
+        except TurnpikeError:
+            notes.begin(self.stream.items)
+            await notes.done()
+            raise
+        except asyncio.CancelledError:
+            notes.begin(self.stream.items)
+            raise
+
+    async def _pass_on(self, events: bytes, reply: Reply, notes: AnswerNotes | None) -> None:
+        stream = self.stream
         while events:
             reply.write(events)
+            self.gave_end = stream.ended
             if reply.congested:
                 await reply.drained()
-            was_over = self.stream.is_over
+            was_over = stream.is_over
             events = await self._next()
-            if before_end is not None and self.stream.is_over and not was_over:
-                before_end()
+            if notes is not None and stream.is_over and not was_over:
+                notes.begin(stream.items)
+                await notes.done()
 
     async def _next(self) -> bytes:
         """The next whole events; b"" at the end of a stream that is whole."""

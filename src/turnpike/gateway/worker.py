@@ -28,7 +28,7 @@ from turnpike.gateway.gauges import read_gauges
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
-from turnpike.gateway.kept import KeptResponses
+from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.last_good import LastGood
 from turnpike.gateway.link import Link
 from turnpike.gateway.listing import Listings

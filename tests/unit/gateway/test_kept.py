@@ -1,46 +1,27 @@
-"""The index of kept responses, as two workers on one folder use it."""
+"""The files of kept responses, as two workers on one folder use them, and whose a response is."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from turnpike.domain.errors import Overloaded
+from tests.unit.gateway.kept_parts import ALICE, DAY_NS, START_NS, SetClock
 from turnpike.domain.principal import Principal
-from turnpike.gateway.kept import KeptResponses, may_touch
-from turnpike.gateway.kept_files import IndexBounds, Kept, KeptFiles
-
-DAY_NS = 86_400 * 10**9
-START_NS = 20_000 * DAY_NS
-ALICE = Principal("acme", "research", None, "alice", "alice-laptop")
-
-
-class SetClock:
-    """A clock that tests set."""
-
-    def __init__(self, now_ns: int = START_NS) -> None:
-        self.time_ns = now_ns
-
-    def now_ns(self) -> int:
-        return self.time_ns
-
-    def monotonic_ns(self) -> int:
-        return self.time_ns
+from turnpike.gateway.kept.bounds import KeptBounds
+from turnpike.gateway.kept.files import KeptFiles
+from turnpike.gateway.kept.response import KeptResponse, may_touch
 
 
 def note(files: KeptFiles, name: str, provider: str, model: str) -> None:
-    files.remember([name], Kept(provider, model, "fast", ALICE, START_NS))
+    files.remember([name], KeptResponse(provider, model, "fast", ALICE, START_NS))
 
 
-def found_by(files: KeptFiles, name: str) -> Kept | None:
+def found_by(files: KeptFiles, name: str) -> KeptResponse | None:
     """As the gateway finds it: among the newest lines, and in all files where those leave it open."""
     found, is_all = files.look_up([name])
     return (found if is_all else found | files.search([name])).get(name)
@@ -62,7 +43,7 @@ def workers(tmp_path: Path, clock: SetClock) -> Iterator[tuple[KeptFiles, KeptFi
 def test_every_worker_finds_what_one_noted(workers: tuple[KeptFiles, KeptFiles]) -> None:
     first, second = workers
     note(first, "resp_1", "openai", "gpt-4o-mini")
-    expected = Kept("openai", "gpt-4o-mini", "fast", ALICE, START_NS)
+    expected = KeptResponse("openai", "gpt-4o-mini", "fast", ALICE, START_NS)
     assert found_by(second, "resp_1") == expected
     assert found_by(first, "resp_1") == expected
 
@@ -92,7 +73,8 @@ def test_a_killed_worker_loses_nothing_that_it_noted(tmp_path: Path, clock: SetC
 import os, signal, sys
 from pathlib import Path
 from turnpike.domain.principal import Principal
-from turnpike.gateway.kept_files import Kept, KeptFiles
+from turnpike.gateway.kept.files import KeptFiles
+from turnpike.gateway.kept.response import KeptResponse
 
 class SetClock:
     def now_ns(self): return int(sys.argv[2])
@@ -100,7 +82,7 @@ class SetClock:
 
 kept = KeptFiles(Path(sys.argv[1]), 0, SetClock())
 for number in range(100):
-    kept.remember([f"resp_{number}"], Kept("openai", "m", "fast", Principal("acme", "research"), 0))
+    kept.remember([f"resp_{number}"], KeptResponse("openai", "m", "fast", Principal("acme", "research"), 0))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path), str(START_NS)], check=False)
@@ -141,7 +123,7 @@ def test_what_is_no_longer_at_hand_is_found_in_the_files(tmp_path: Path, clock: 
     writer = KeptFiles(tmp_path, 0, clock)
     for number in range(100):
         note(writer, f"resp_{number}", "openai", f"model-{number}")
-    small = KeptFiles(tmp_path, 1, clock, IndexBounds(ids_max=10))
+    small = KeptFiles(tmp_path, 1, clock, KeptBounds(ids_max=10))
     found = [found_by(small, f"resp_{number}") for number in range(100)]
     assert [kept and kept.model for kept in found] == [f"model-{number}" for number in range(100)]
     assert found_by(small, "resp_100") is None
@@ -154,7 +136,7 @@ def test_what_lies_before_the_first_reading_is_found_in_the_files(tmp_path: Path
     for number in range(30):
         clock.time_ns = START_NS + number % 3 * DAY_NS
         note(writer, f"resp_{number}", "openai", f"model-{number}")
-    late = KeptFiles(tmp_path, 1, clock, IndexBounds(first_read_bytes=500))
+    late = KeptFiles(tmp_path, 1, clock, KeptBounds(first_read_bytes=500))
     found = [found_by(late, f"resp_{number}") for number in range(30)]
     assert [kept and kept.model for kept in found] == [f"model-{number}" for number in range(30)]
     assert found_by(late, "resp_30") is None
@@ -213,7 +195,7 @@ def test_a_response_and_its_items_are_noted_and_found_together(
     workers: tuple[KeptFiles, KeptFiles],
 ) -> None:
     first, second = workers
-    kept = Kept("openai", "m", "fast", ALICE, START_NS)
+    kept = KeptResponse("openai", "m", "fast", ALICE, START_NS)
     first.remember(["resp_1", "msg_1", "rs_1"], kept)
     assert second.look_up(["rs_1", "resp_1", "rs_2"]) == ({"rs_1": kept, "resp_1": kept}, True)
 
@@ -222,7 +204,7 @@ def test_many_old_ids_are_found_in_one_search(tmp_path: Path, clock: SetClock) -
     writer = KeptFiles(tmp_path, 0, clock)
     for number in range(3000):
         note(writer, f"resp_{number}", "openai", "m" * (number % 300))
-    late = KeptFiles(tmp_path, 1, clock, IndexBounds(first_read_bytes=0))
+    late = KeptFiles(tmp_path, 1, clock, KeptBounds(first_read_bytes=0))
     asked = [f"resp_{number}" for number in range(0, 3001, 250)]
     assert late.look_up(asked[1:2]) == ({}, False)
     assert {name: len(kept.model) for name, kept in late.search(asked).items()} == {
@@ -237,36 +219,6 @@ def test_a_search_ends_when_the_worker_does(tmp_path: Path, clock: SetClock) -> 
     note(writer, "resp_1", "openai", "m")
     writer.close()
     assert writer.search(["resp_1"]) == {}
-
-
-def test_more_searches_than_may_wait_are_told_to_come_again(tmp_path: Path, clock: SetClock) -> None:
-    async def asked(searches_max: int) -> dict[str, Kept]:
-        bounds = IndexBounds(first_read_bytes=0, searches_max=searches_max)
-        kept = KeptResponses(tmp_path, 1, clock, bounds)
-        try:
-            return await kept.find(("resp_1", "made_up"))
-        finally:
-            await kept.close()
-
-    before = KeptFiles(tmp_path, 0, clock)
-    note(before, "resp_1", "openai", "m")
-    before.close()
-    assert list(asyncio.run(asked(1))) == ["resp_1"]
-    with pytest.raises(Overloaded):
-        asyncio.run(asked(0))
-
-
-def test_what_is_at_hand_waits_for_no_search(tmp_path: Path, clock: SetClock) -> None:
-    async def asked() -> Kept:
-        kept = KeptResponses(tmp_path, 0, clock, IndexBounds(ids_max=0, searches_max=0))
-        made = Kept("openai", "m", "fast", ALICE, START_NS)
-        kept.remember(["resp_1"], made)
-        found = await kept.find(("resp_1",))
-        await kept.close()
-        assert found == {"resp_1": made}
-        return made
-
-    asyncio.run(asked())
 
 
 def who(
@@ -300,67 +252,4 @@ def who(
     ],
 )
 def test_who_may_touch_a_response(owner: Principal, caller: Principal, allowed: bool) -> None:
-    assert may_touch(Kept("openai", "m", "fast", owner, START_NS), caller) is allowed
-
-
-ASKED = ("resp_1",)
-OTHERS = f"1.{datetime.fromtimestamp(START_NS // 10**9, UTC).date()}.log"
-"""Another worker's file of the same day."""
-
-
-async def refusal_of(kept: KeptResponses) -> str:
-    with pytest.raises(Overloaded) as refused:
-        await kept.find(ASKED)
-    return refused.value.message
-
-
-@pytest.mark.parametrize("what", ["the folder", "the log"])
-def test_where_the_files_are_removed_nothing_is_noted_and_nobody_is_let_through(
-    tmp_path: Path, clock: SetClock, what: str
-) -> None:
-    async def asked() -> None:
-        kept = KeptResponses(tmp_path / "responses", 0, clock)
-        made = Kept("openai", "m", "fast", ALICE, START_NS)
-        kept.remember(ASKED, made)
-        assert await kept.find(ASKED) == {"resp_1": made}
-        if what == "the folder":
-            shutil.rmtree(tmp_path / "responses")
-        else:
-            [log] = (tmp_path / "responses").iterdir()
-            log.unlink()
-            log.touch()
-        assert "removed while a worker appends to it" in await refusal_of(kept)
-        with pytest.raises(FileNotFoundError, match="removed while a worker"):
-            kept.remember(["resp_2"], made)
-        await kept.close()
-
-    asyncio.run(asked())
-
-
-def test_files_that_cannot_be_read_are_told_as_something_to_try_again(
-    tmp_path: Path, clock: SetClock
-) -> None:
-    async def asked() -> None:
-        (tmp_path / OTHERS).mkdir()
-        kept = KeptResponses(tmp_path, 0, clock)
-        assert "Is a directory" in await refusal_of(kept)
-        await kept.close()
-
-    asyncio.run(asked())
-
-
-def test_a_disk_that_hangs_keeps_nobody_waiting_for_good(tmp_path: Path, clock: SetClock) -> None:
-    async def asked() -> None:
-        bounds = IndexBounds(first_read_bytes=0, searches_max=2, search_seconds=0.01)
-        kept = KeptResponses(tmp_path, 0, clock, bounds)
-        kept.remember(["resp_0"], Kept("openai", "m", "fast", ALICE, START_NS))
-        # Whoever opens a pipe waits for a writer, as one does for a disk that hangs.
-        os.mkfifo(tmp_path / OTHERS)
-        for _ in range(2):
-            assert "did not answer in time" in await refusal_of(kept)
-        assert "wait here as may" in await refusal_of(kept)
-        with (tmp_path / OTHERS).open("wb"):
-            (tmp_path / OTHERS).unlink()
-        await kept.close()
-
-    asyncio.run(asked())
+    assert may_touch(KeptResponse("openai", "m", "fast", owner, START_NS), caller) is allowed

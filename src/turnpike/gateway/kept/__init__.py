@@ -1,0 +1,1 @@
+"""Responses that providers keep: which provider has one, and whose it is."""

@@ -1,0 +1,122 @@
+"""Which provider keeps a response, and for whom: known to every worker, also after a `kill -9`.
+
+A caller of OpenAI's Responses API comes back with a response's id: to fetch, cancel or delete it, or to
+go on from it or from one of its items, on any worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from turnpike.domain.errors import Overloaded
+from turnpike.domain.ids import CallId
+from turnpike.gateway.disk import DiskThreads, within
+from turnpike.gateway.kept.bounds import BOUNDS, KeptBounds
+from turnpike.gateway.kept.files import KeptFiles
+from turnpike.gateway.kept.response import KeptResponse
+from turnpike.ports.clock import Clock
+
+CLOSE_SECONDS: Final = 1.0
+
+Remember = Callable[[Collection[str], KeptResponse], None]
+
+
+class KeptResponses:
+    """The kept responses of all workers that share `folder`; make it inside a running loop.
+
+    Files are touched in three threads of its own: one notes; one looks at the newest lines, which is soon done; the
+    third searches all files, one search after the other. Neither keeps metrics or idempotency keys waiting.
+    Raises OSError where the folder cannot be made or read.
+    """
+
+    def __init__(self, folder: Path, slot: int, clock: Clock, bounds: KeptBounds = BOUNDS) -> None:
+        self._files = KeptFiles(folder, slot, clock, bounds)
+        self._bounds = bounds
+        self._noting = DiskThreads("kept-note", 1, bounds.notes_max)
+        self._looking = DiskThreads("kept-look-up", 1, bounds.looks_max)
+        self._searching = DiskThreads("kept-search", 1, bounds.searches_max)
+
+    def note(self, ids: Collection[str], kept: KeptResponse, call: CallId) -> asyncio.Future[None] | None:
+        """Begin to note who keeps what has these ids, for the call that told of them.
+
+        Done when any worker finds them. Nothing is raised: what could not be noted is logged. None where so much
+        waits for the disk already that this is not noted at all.
+        """
+        return self._begin(self._files.remember, ids, kept, call)
+
+    def note_unknown(
+        self, ids: Collection[str], kept: KeptResponse, call: CallId
+    ) -> asyncio.Future[None] | None:
+        """Likewise those of the ids that the newest lines do not tell of: what is asked for often is noted once."""
+        return self._begin(self._files.remember_unknown, ids, kept, call)
+
+    async def noted(self, note: asyncio.Future[None], call: CallId) -> None:
+        """Wait until it is done, but no longer than an answer may wait for it; it goes on all the same."""
+        try:
+            await within(self._bounds.note_seconds, note)
+        except TimeoutError:
+            _say_not_noted(call, f"the disk did not answer within {self._bounds.note_seconds:g} s")
+
+    async def find(self, ids: Collection[str]) -> dict[str, KeptResponse]:
+        """What is known of each; what is not there was not noted in the last 30 days.
+
+        Raises Overloaded where too much waits for the files already, and where they cannot be read, or not
+        in time: nothing is said of whose a response is then.
+        """
+        try:
+            return await self._find(ids)
+        except TimeoutError as fault:
+            raise _unreadable("the disk did not answer in time") from fault
+        except OSError as fault:
+            structlog.get_logger().error("responses.not_read", reason=str(fault))
+            raise _unreadable(fault.strerror or str(fault)) from fault
+
+    async def close(self) -> None:
+        """Note and find nothing more; notes that were begun get a moment, and a search under way ends soon."""
+        self._files.stop_searching()
+        self._noting.begin(self._files.close)
+        for threads in (self._noting, self._looking, self._searching):
+            await threads.close(CLOSE_SECONDS)
+
+    def _begin(
+        self, remember: Remember, ids: Collection[str], kept: KeptResponse, call: CallId
+    ) -> asyncio.Future[None] | None:
+        if self._noting.is_full:
+            _say_not_noted(call, f"{self._bounds.notes_max} others wait for the disk")
+            return None
+        return self._noting.begin(_remember, remember, ids, kept, call)
+
+    async def _find(self, ids: Collection[str]) -> dict[str, KeptResponse]:
+        if self._looking.is_full:
+            raise Overloaded("As many questions for response ids wait here as may; try again.")
+        looking = self._looking.begin(self._files.look_up, ids)
+        found, is_all = await within(self._bounds.look_seconds, looking)
+        if is_all:
+            return found
+        if self._searching.is_full:
+            raise Overloaded("As many searches for older response ids wait here as may; try again.")
+        searching = self._searching.begin(self._files.search, [name for name in ids if name not in found])
+        return found | await within(self._bounds.search_seconds, searching)
+
+
+def _remember(remember: Remember, ids: Collection[str], kept: KeptResponse, call: CallId) -> None:
+    """In a thread. The caller has its answer all the same; only asking for it again will not find it."""
+    try:
+        remember(ids, kept)
+    except (OSError, ValueError) as fault:
+        _say_not_noted(call, str(fault))
+
+
+def _say_not_noted(call: CallId, reason: str) -> None:
+    structlog.get_logger().error("response.not_noted", call=call, reason=reason)
+
+
+def _unreadable(reason: str) -> Overloaded:
+    return Overloaded(
+        f"The gateway cannot look up whose this response is ({reason}): nothing was sent. Try again later."
+    )
