@@ -107,6 +107,24 @@ def test_a_supervisor_that_is_killed_leaves_no_role_behind(up: Process) -> None:
     wait_until(lambda: not any(is_alive(pid) for pid in pids), "every role has ended")
 
 
+def test_a_supervisor_that_is_killed_leaves_no_stopped_role_behind_and_the_port_is_free(
+    up: Process, tmp_path: Path
+) -> None:
+    port = up.url("gateway").removeprefix("http://")
+    roles = [pid for role in ("gateway-0", "gateway-1", "control") if (pid := up.pid_of(role))]
+    for pid in roles[1:]:
+        os.kill(pid, signal.SIGSTOP)
+    up.send(signal.SIGKILL)
+    try:
+        wait_until(lambda: not any(map(is_alive, roles)), "every role has ended, the stopped ones too")
+    finally:
+        for pid in filter(is_alive, roles):
+            os.kill(pid, signal.SIGCONT)
+    with Process(["up"], an_environment(up.home, TURNPIKE_GATEWAY_LISTEN=port), tmp_path) as again:
+        again.wait_for_words("Ctrl-C stops it")
+        assert is_ready(again)
+
+
 def test_a_second_start_on_the_same_home_is_refused_with_the_process_that_holds_it(
     up: Process, tmp_path: Path
 ) -> None:

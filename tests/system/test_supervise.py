@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -265,6 +267,33 @@ def test_a_role_whose_supervisor_is_killed_ends_by_itself() -> None:
         role.stdout.readline()
         role.stdin.close()
         assert role.wait(BOUND_SECONDS) == -signal.SIGTERM
+
+
+def test_a_role_that_was_stopped_ends_too_when_its_supervisor_is_killed() -> None:
+    """In good order, as after SIGTERM: what it has to finish, it finishes."""
+    role = (
+        "import os, signal\nfrom turnpike.supervisor.lifeline import hold_lifeline\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+        "hold_lifeline(0, 60.0)\nprint(os.getpid(), flush=True)\n"
+        "signal.sigwait({signal.SIGTERM})\nprint('finished', flush=True)\n"
+    )
+    supervisor = (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdin=subprocess.PIPE, start_new_session=True).wait()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", supervisor, role], stdout=subprocess.PIPE, text=True
+    ) as killed:
+        assert killed.stdout is not None
+        pid = int(killed.stdout.readline())
+        os.kill(pid, signal.SIGSTOP)
+        killed.kill()
+        try:
+            assert select.select([killed.stdout], [], [], BOUND_SECONDS)[0], "the role is stopped still"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        assert killed.stdout.read() == "finished\n"
 
 
 def test_a_role_that_the_machine_would_not_start_is_tried_again_and_the_others_serve_on(

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-NANOS: Final = 10**9
+from turnpike.ports.clock import SECOND_NS
 
 
 class MetricKind(StrEnum):
@@ -42,7 +42,7 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 def _nanos(*bounds_seconds: float) -> tuple[int, ...]:
-    return tuple(round(bound * NANOS) for bound in bounds_seconds)
+    return tuple(round(bound * SECOND_NS) for bound in bounds_seconds)
 
 
 CALL: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
@@ -53,7 +53,7 @@ OPERATION_DURATION: Final = Metric(
     (*CALL, "error_type"),
     "time from a call's whole request to the end of its answer; `error_type` is empty where it succeeded",
     _nanos(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
-    NANOS,
+    SECOND_NS,
 )
 TOKEN_USAGE: Final = Metric(
     "gen_ai_client_token_usage_tokens",
@@ -70,7 +70,7 @@ TIME_TO_FIRST_TOKEN: Final = Metric(
     _nanos(
         *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
     ),
-    NANOS,
+    SECOND_NS,
 )
 CALLS: Final = Metric(
     "turnpike_calls_total",
@@ -101,7 +101,7 @@ ADDED: Final = Metric(
         *(0.00005, 0.000075, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005, 0.00075),
         *(0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
     ),
-    NANOS,
+    SECOND_NS,
 )
 UPSTREAM: Final = Metric(
     "turnpike_upstream_seconds",
@@ -112,7 +112,7 @@ UPSTREAM: Final = Metric(
         *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
         *(1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 600.0),
     ),
-    NANOS,
+    SECOND_NS,
 )
 CALLS_IN_FLIGHT: Final = Metric(
     "turnpike_calls_in_flight", MetricKind.GAUGE, (), "calls that have not ended yet"
