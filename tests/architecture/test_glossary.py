@@ -23,6 +23,8 @@ OURS = {
     "uplink",
     "way",
 }
+OF_TWO = {"road"}
+"""The glossary says of each what it means in either plane: of a call, or of a change."""
 
 
 def rows() -> list[re.Match[str]]:
@@ -42,6 +44,20 @@ def test_every_word_of_the_code_is_there_in_the_code() -> None:
         if not re.search(rf"^\s*((class|def|async def) {name}\b|{name}( =|:))", source, re.M)
     ]
     assert missing == []
+
+
+def test_a_name_of_the_code_means_one_thing_in_all_planes() -> None:
+    """Where the glossary gives two meanings, two things have the name, as roads have."""
+    sources = [file.read_text() for file in sorted((ROOT / "src").rglob("*.py"))]
+    names = {row["name"] for row in rows() if "." not in row["name"] and row["word"] not in OF_TWO}
+    defined = {
+        name: sum(
+            bool(re.search(rf"^((class|def|async def) {name}\b|{name}(: \w+)? =)", text, re.M))
+            for text in sources
+        )
+        for name in names
+    }
+    assert [name for name, times in defined.items() if times > 1] == []
 
 
 def test_no_word_has_two_meanings_unless_the_glossary_says_of_what() -> None:

@@ -130,11 +130,11 @@ class Simulation:
     def _within_limits(self, plan: Plan, route: Route, request: Request) -> Plan:
         """The plan with the headers of the limits; or the refusal where one of them was met."""
         tokens = plan.charge.input_tokens + plan.charge.output_tokens if plan.charge else 0
-        standings = self._limits.take(presented_key(request.headers), tokens)
-        if not standings:
+        statuses = self._limits.take(presented_key(request.headers), tokens)
+        if not statuses:
             return plan
-        told = limit_headers(route.surface, standings, self._clock.now_ns())
-        refused = refusal_of(route.surface, standings)
+        told = limit_headers(route.surface, statuses, self._clock.now_ns())
+        refused = refusal_of(route.surface, statuses)
         if refused is not None:
             plan = self._refusal(route, request, Steering(), refused)
         return msgspec.structs.replace(plan, head=plan.head + render_head(list(told)))

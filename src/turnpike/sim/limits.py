@@ -36,7 +36,7 @@ class Bucket(msgspec.Struct):
         return max(0.0, (amount - self.left) * 60 / self.per_minute)
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RateLimitStatus(msgspec.Struct, frozen=True):
     """How a key stands with one limit after a call; `wait_seconds` is above 0 where it was refused."""
 
     unit: Unit
@@ -55,7 +55,7 @@ class Limits:
         self._clock = clock
         self._buckets: dict[tuple[str, Unit], Bucket] = {}
 
-    def take(self, key: str, tokens: int) -> tuple[Standing, ...]:
+    def take(self, key: str, tokens: int) -> tuple[RateLimitStatus, ...]:
         """Take one request and its tokens, or nothing where one of them does not suffice."""
         wanted: dict[Unit, int] = {"requests": 1, "tokens": tokens}
         buckets = {unit: self._bucket(key, unit, amount) for unit, amount in self._per_minute.items()}
@@ -67,7 +67,7 @@ class Limits:
             for unit, bucket in buckets.items():
                 bucket.left -= min(wanted[unit], bucket.per_minute)
         return tuple(
-            Standing(
+            RateLimitStatus(
                 unit,
                 bucket.per_minute,
                 int(bucket.left),
@@ -88,10 +88,10 @@ class Limits:
         return bucket
 
 
-def limit_headers(surface: str, standings: tuple[Standing, ...], now_ns: int) -> Headers:
+def limit_headers(surface: str, statuses: tuple[RateLimitStatus, ...], now_ns: int) -> Headers:
     """The headers that tell a caller how it stands, in the dialect's form."""
     headers: list[tuple[str, str]] = []
-    for one in standings:
+    for one in statuses:
         if surface.startswith("anthropic"):
             name = f"anthropic-ratelimit-{one.unit}"
             headers += [(f"{name}-limit", str(one.limit)), (f"{name}-remaining", str(one.left))]
@@ -102,7 +102,7 @@ def limit_headers(surface: str, standings: tuple[Standing, ...], now_ns: int) ->
                 (f"x-ratelimit-remaining-{one.unit}", str(one.left)),
                 (f"x-ratelimit-reset-{one.unit}", openai_span(one.full_seconds)),
             ]
-    wait = max((one.wait_seconds for one in standings), default=0.0)
+    wait = max((one.wait_seconds for one in statuses), default=0.0)
     if wait:
         headers.append(("retry-after", str(math.ceil(wait))))
         if not surface.startswith("anthropic"):
@@ -110,9 +110,9 @@ def limit_headers(surface: str, standings: tuple[Standing, ...], now_ns: int) ->
     return tuple(headers)
 
 
-def refusal_of(surface: str, standings: tuple[Standing, ...]) -> Refused | None:
+def refusal_of(surface: str, statuses: tuple[RateLimitStatus, ...]) -> Refused | None:
     """The provider's answer where a limit was met; None where the call may go on."""
-    met = next((one for one in standings if one.wait_seconds), None)
+    met = next((one for one in statuses if one.wait_seconds), None)
     if met is None:
         return None
     if surface.startswith("anthropic"):

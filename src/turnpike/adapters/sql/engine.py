@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from turnpike.adapters.sql.patience import SILENT, Patience, make_impatient
+from turnpike.adapters.sql.patience import SILENT, StorePatience, make_impatient
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.domain.errors import StoreUnavailable
 
@@ -71,7 +71,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
 
 def postgres_engine(url: str) -> sa.Engine:
     """Connections to the PostgreSQL database of a `postgresql://…` address. Raises StoreUnavailable."""
-    patience = Patience(SILENCE_SECONDS, SystemClock())
+    patience = StorePatience(SILENCE_SECONDS, SystemClock())
     try:
         engine = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),
@@ -133,7 +133,7 @@ def told() -> Iterator[None]:
 @contextmanager
 def _connected(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
     """A connection for a use that may take so long, where it goes to another process at all."""
-    patience: Patience | None = engine.get_execution_options().get(_PATIENCE)
+    patience: StorePatience | None = engine.get_execution_options().get(_PATIENCE)
     if patience is None:
         with engine.connect() as connection:
             yield connection
@@ -143,7 +143,7 @@ def _connected(engine: sa.Engine, seconds: float) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _connect(dialect: Any, args: tuple[Any, ...], how: dict[str, Any], patience: Patience) -> Any:
+def _connect(dialect: Any, args: tuple[Any, ...], how: dict[str, Any], patience: StorePatience) -> Any:
     left = patience.left()
     if left is not None and left <= 0:
         patience.gave_up()

@@ -18,7 +18,7 @@ from turnpike.ports.clock import SECOND_NS, Clock
 SILENT = "the store cannot be used: the database did not answer in time"
 
 
-class Patience:
+class StorePatience:
     """The time that uses of one database have, each in a thread of its own, and whether it has been silent.
 
     While it is silent, one use at a time finds out whether it still is; all others are refused at once, so
@@ -76,17 +76,19 @@ class Patience:
             self._next_try = next_try
 
 
-def make_impatient(connection: Any, patience: Patience) -> None:
+def make_impatient(connection: Any, patience: StorePatience) -> None:
     """Let no wait of a psycopg connection outlast the use that it is part of; one that would closes it."""
     # psycopg waits for the server in this one method, in steps of a tenth of a second.
     connection.wait = partial(_wait, connection, connection.wait, patience)
 
 
-def _wait(connection: Any, wait: Callable[..., Any], patience: Patience, waiting: Any, **how: Any) -> Any:
+def _wait(
+    connection: Any, wait: Callable[..., Any], patience: StorePatience, waiting: Any, **how: Any
+) -> Any:
     return wait(_bounded(connection, patience, waiting), **how)
 
 
-def _bounded(connection: Any, patience: Patience, waiting: Any) -> Generator[Any, Any, Any]:
+def _bounded(connection: Any, patience: StorePatience, waiting: Any) -> Generator[Any, Any, Any]:
     """`waiting`, which says what it waits for and is told what is ready, as long as there is time."""
     try:
         wanted = next(waiting)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 
 from turnpike.control.api.answers import json_response
-from turnpike.control.api.requests import Name, Way
+from turnpike.control.api.requests import Name, RoadDependency
 from turnpike.domain.errors import NotFound
 from turnpike.domain.snapshot import Provider, decode_snapshot
 
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/providers", tags=["providers"])
 
 
 @router.post("/{name:path}/check")
-async def check_provider(request: Request, road: Way, name: Name) -> Response:
+async def check_provider(request: Request, road: RoadDependency, name: Name) -> Response:
     """Ask a provider for its models with its credential, and say what came of it."""
     current = road.publication.current
     published = decode_snapshot(current.body).providers if current else ()

@@ -14,7 +14,7 @@ from turnpike.control.api.requests import (
     YAML,
     YAML_TYPES,
     Caller,
-    Way,
+    RoadDependency,
     media_type_of,
     read_json,
     read_text,
@@ -62,7 +62,7 @@ class SentDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @router.post("/plan")
 async def plan(
-    request: Request, actor: Caller, road: Way, owner: Owner = None, take_over: TakeOver = False
+    request: Request, actor: Caller, road: RoadDependency, owner: Owner = None, take_over: TakeOver = False
 ) -> Response:
     """What applying the document would change; nothing is changed."""
     document = await _document(request, owner, take_over)
@@ -79,7 +79,7 @@ async def plan(
 
 @router.post("/apply")
 async def apply(
-    request: Request, actor: Caller, road: Way, owner: Owner = None, take_over: TakeOver = False
+    request: Request, actor: Caller, road: RoadDependency, owner: Owner = None, take_over: TakeOver = False
 ) -> Response:
     """Make the configuration what the document says, all of it or nothing; keys that are made are shown once."""
     document = await _document(request, owner, take_over)
@@ -116,7 +116,9 @@ async def apply(
 
 @router.get("/export")
 def export(
-    road: Way, owner: Owner = None, form: Annotated[Literal["yaml", "json"], Query(alias="format")] = "yaml"
+    road: RoadDependency,
+    owner: Owner = None,
+    form: Annotated[Literal["yaml", "json"], Query(alias="format")] = "yaml",
 ) -> Response:
     """The configuration as a document that applies to the same; references stand for secrets."""
     if form == "json":
@@ -125,7 +127,7 @@ def export(
 
 
 @router.get("/schema")
-def schema(road: Way) -> Response:
+def schema(road: RoadDependency) -> Response:
     """The JSON Schema of `turnpike.yaml`."""
     return json_response(document_schema(road.plane.providers))
 

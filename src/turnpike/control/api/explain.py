@@ -7,7 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from turnpike.control.api.answers import json_response
-from turnpike.control.api.requests import Caller, Way, read_json
+from turnpike.control.api.requests import Caller, RoadDependency, read_json
 from turnpike.control.services.explain import Question
 from turnpike.control.services.explain import explain as explained
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1", tags=["keys"])
 
 
 @router.post("/explain")
-async def explain(request: Request, actor: Caller, road: Way) -> Response:
+async def explain(request: Request, actor: Caller, road: RoadDependency) -> Response:
     """Which levels let a key ask for a model and which do not, and which targets would be tried, with what limits."""
     question = await read_json(request, Question, BODY_MAX_BYTES)
     return json_response(await asyncio.to_thread(explained, road.plane, actor, question))

@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from turnpike.control.api.requests import Way
+from turnpike.control.api.requests import RoadDependency
 from turnpike.domain.errors import Draining, NotReady
 
 router = APIRouter(tags=["health"])
@@ -19,7 +19,7 @@ async def livez() -> Response:
 
 
 @router.get("/readyz")
-async def readyz(road: Way) -> Response:
+async def readyz(road: RoadDependency) -> Response:
     """Control has a configuration published and its store at hand, and is not stopping."""
     if road.publication.stopped:
         raise Draining("control is stopping")

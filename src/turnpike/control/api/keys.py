@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from turnpike.control.api.answers import etag, json_response, resource_values
-from turnpike.control.api.requests import Caller, Name, Way, read_json
+from turnpike.control.api.requests import Caller, Name, RoadDependency, read_json
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reference import Hidden
 from turnpike.control.services.carry_out import carry_out, carry_out_at_once
@@ -29,7 +29,7 @@ class RotationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @router.post("/{name:path}/rotate")
-async def rotate_key(request: Request, actor: Caller, road: Way, name: Name) -> Response:
+async def rotate_key(request: Request, actor: Caller, road: RoadDependency, name: Name) -> Response:
     """Give a key a new secret, which this answer alone shows; the old one stays valid for `overlap_seconds`."""
     body = await read_json(request, RotationBody, BODY_MAX_BYTES)
     rotation = Rotation(body.overlap_seconds, Hidden(body.secret) if body.secret is not None else None)
@@ -42,7 +42,7 @@ async def rotate_key(request: Request, actor: Caller, road: Way, name: Name) -> 
 
 
 @router.post("/{name:path}/revoke")
-async def revoke_key(actor: Caller, road: Way, name: Name) -> Response:
+async def revoke_key(actor: Caller, road: RoadDependency, name: Name) -> Response:
     """Withdraw a key for good, at every worker within a second; again changes nothing."""
     await carry_out_at_once(road, lambda state: revoke(road.plane, state, actor, name))
     seen = await asyncio.to_thread(get_resource, road.plane, actor, ResourceId(KEYS, name))

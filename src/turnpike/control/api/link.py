@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from turnpike.control.api.requests import Way, read_json
+from turnpike.control.api.requests import RoadDependency, read_json
 from turnpike.control.publish import Delivery, Publication, is_ahead
 from turnpike.control.services.carry_out import publish_stored
 from turnpike.ports.link import LINK_PATH, PHASE_HEADER, SNAPSHOT_TYPE, VERSION_HEADER, Report
@@ -17,7 +17,7 @@ router = APIRouter(tags=["node link"])
 
 
 @router.post(LINK_PATH)
-async def link(request: Request, road: Way) -> Response:
+async def link(request: Request, road: RoadDependency) -> Response:
     """What the worker is to do, at once or as soon as there is something; 204 where there was nothing."""
     report = await read_json(request, Report, REPORT_MAX_BYTES)
     if is_ahead(report, road.publication.current):

@@ -111,7 +111,7 @@ def _named(
 
 Caller = Annotated[Actor, Depends(_actor_of)]
 Name = Annotated[str, Depends(_named)]
-Way = Annotated[Road, Depends(road_of)]
+RoadDependency = Annotated[Road, Depends(road_of)]
 
 
 async def read_text(request: Request, max_bytes: int = BODY_MAX_BYTES) -> str:

@@ -10,7 +10,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from turnpike.control.api.answers import etag, json_response, resource_values
-from turnpike.control.api.requests import JSON, YAML_TYPES, Caller, Name, Way, media_type_of, read_text
+from turnpike.control.api.requests import (
+    JSON,
+    YAML_TYPES,
+    Caller,
+    Name,
+    RoadDependency,
+    media_type_of,
+    read_text,
+)
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import KINDS
@@ -58,7 +66,12 @@ After = Annotated[str | None, Query(description="Go on after this, the `next` of
 
 @router.get("/{kind}")
 def list_resources(
-    request: Request, actor: Caller, road: Way, kind: Kind, limit: Limit = PAGE_ITEMS, after: After = None
+    request: Request,
+    actor: Caller,
+    road: RoadDependency,
+    kind: Kind,
+    limit: Limit = PAGE_ITEMS,
+    after: After = None,
 ) -> Response:
     """The resources of a kind by name; any field filters (`?team=research`, `?labels.env=prod`, `?owner=api`)."""
     filters = {name: value for name, value in request.query_params.items() if name not in ("limit", "after")}
@@ -68,14 +81,16 @@ def list_resources(
 
 
 @router.get("/{kind}/{name:path}")
-def get_resource(actor: Caller, road: Way, kind: Kind, name: Name) -> Response:
+def get_resource(actor: Caller, road: RoadDependency, kind: Kind, name: Name) -> Response:
     """One resource; its `ETag` goes into `If-Match` of a change."""
     seen = find_resource(road.plane, actor, ResourceId(kind, name))
     return json_response(resource_values(seen), headers={"etag": etag(seen.stored)})
 
 
 @router.put("/{kind}/{name:path}")
-async def put_resource(request: Request, actor: Caller, road: Way, kind: Kind, name: Name) -> Response:
+async def put_resource(
+    request: Request, actor: Caller, road: RoadDependency, kind: Kind, name: Name
+) -> Response:
     """Make a resource what the body says, in JSON or YAML; again changes nothing. A key that is made is shown once."""
     media_type = media_type_of(request, YAML_TYPES | {JSON}, JSON)
     text = await read_text(request, RESOURCE_MAX_BYTES)
@@ -103,7 +118,9 @@ async def put_resource(request: Request, actor: Caller, road: Way, kind: Kind, n
 
 
 @router.delete("/{kind}/{name:path}", status_code=204)
-async def delete_resource(request: Request, actor: Caller, road: Way, kind: Kind, name: Name) -> Response:
+async def delete_resource(
+    request: Request, actor: Caller, road: RoadDependency, kind: Kind, name: Name
+) -> Response:
     """Remove a resource that no other one needs."""
     wanted = Removal(ResourceId(kind, name), _precondition(request))
     await carry_out(road, lambda state: decide_removal(road.plane, state, actor, wanted))

@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from turnpike.control.api.answers import event_values, json_response, moment, worker_values
-from turnpike.control.api.requests import Caller, Way
+from turnpike.control.api.requests import Caller, RoadDependency
 from turnpike.control.document.fault import shown, suggestion
 from turnpike.control.document.instant import instant_ns
 from turnpike.control.permissions import HOLDERS, TEAM_ADMIN
@@ -44,7 +44,7 @@ def whoami(actor: Caller) -> Response:
 
 
 @router.get("/snapshot")
-async def snapshot(actor: Caller, road: Way) -> Response:
+async def snapshot(actor: Caller, road: RoadDependency) -> Response:
     """What is published, since when, by whom, and what each gateway worker runs."""
     kept = await asyncio.to_thread(road.plane.store.snapshots, SNAPSHOTS_KEPT)
     current = road.publication.current
@@ -72,7 +72,7 @@ async def snapshot(actor: Caller, road: Way) -> Response:
 @router.get("/audit")
 def list_events(
     request: Request,
-    road: Way,
+    road: RoadDependency,
     limit: Annotated[int, Query(ge=1, le=PAGE_EVENTS_MAX)] = PAGE_EVENTS,
     after: Annotated[
         int | None, Query(ge=0, le=SERIAL_MAX, description="Go on after this serial number.")
@@ -92,7 +92,7 @@ def list_events(
 
 
 @router.get("/audit/verify")
-def verify_events(road: Way) -> Response:
+def verify_events(road: RoadDependency) -> Response:
     """Whether the whole audit trail is as it was written: nothing changed, cut out or cut off."""
     return json_response(verify_trail(road.plane))
 

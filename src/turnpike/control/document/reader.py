@@ -17,7 +17,7 @@ MAX_FAULTS = 500
 ProviderKinds = Mapping[str, ProviderKind]
 
 
-class Link(msgspec.Struct, frozen=True):
+class Mention(msgspec.Struct, frozen=True):
     """A place where a resource names another."""
 
     source: ResourceId
@@ -33,8 +33,8 @@ class Reader:
         self.file = file
         self.providers = providers
         self.faults: list[Fault] = []
-        self.links: list[Link] = []
-        self.allowed_models: list[Link] = []
+        self.links: list[Mention] = []
+        self.allowed_models: list[Mention] = []
         self.secrets: list[SecretSlot] = []
         self.subject = ResourceId("", "")
         self.base = 0
@@ -50,11 +50,11 @@ class Reader:
 
     def link(self, kind: str, name: str, place: Place, path: Path) -> None:
         """Note that the resource in hand names another."""
-        self.links.append(Link(self.subject, ResourceId(kind, name), place, path_text(path)))
+        self.links.append(Mention(self.subject, ResourceId(kind, name), place, path_text(path)))
 
     def allow_model(self, name: str, place: Place, path: Path) -> None:
         """Note that the resource in hand allows a model by its plain name."""
-        self.allowed_models.append(Link(self.subject, ResourceId("models", name), place, path_text(path)))
+        self.allowed_models.append(Mention(self.subject, ResourceId("models", name), place, path_text(path)))
 
     def address(self, path: Path) -> SecretAddress:
         """The address of the secret at `path` of the resource in hand."""

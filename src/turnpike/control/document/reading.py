@@ -8,7 +8,7 @@ import msgspec
 
 from turnpike.control.document.fault import NOWHERE, Fault, Path, Place, in_order, shown
 from turnpike.control.document.kind import Resource, ResourceId
-from turnpike.control.document.reader import Link, ProviderKinds, Reader
+from turnpike.control.document.reader import Mention, ProviderKinds, Reader
 from turnpike.control.document.record import Kind
 from turnpike.control.document.secret import SecretSlot
 from turnpike.control.document.shape import BAD, described
@@ -41,8 +41,8 @@ class Reading(msgspec.Struct, frozen=True):
     file: str
     resources: tuple[Resource, ...] = ()
     named: Mapping[ResourceId, Place] = {}
-    links: tuple[Link, ...] = ()
-    allowed_models: tuple[Link, ...] = ()
+    links: tuple[Mention, ...] = ()
+    allowed_models: tuple[Mention, ...] = ()
     secrets: tuple[SecretSlot, ...] = ()
     faults: tuple[Fault, ...] = ()
     unread: frozenset[str] = frozenset()
