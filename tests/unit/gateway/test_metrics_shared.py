@@ -48,6 +48,23 @@ def file_of(folder: Path, worker: str) -> Path:
     return folder / f"metrics-{worker}.counts"
 
 
+def test_what_is_not_in_use_of_a_file_takes_no_memory(tmp_path: Path) -> None:
+    before_bytes = memory_bytes()
+    workers = [SharedMetrics(tmp_path, slot, no_gauges) for slot in range(8)]
+    for worker in workers:
+        worker.observe(an_outcome(an_attempt()))
+        worker.refresh()
+        worker.flush()
+    assert memory_bytes() - before_bytes < len(workers) * CAPACITY_BYTES / 4
+    for worker in workers:
+        worker.close()
+
+
+def memory_bytes() -> int:
+    """What this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def test_any_worker_shows_the_sum_of_all(tmp_path: Path) -> None:
     workers = [
         SharedMetrics(tmp_path, slot, lambda: [Reading("turnpike_connections", (), 2)]) for slot in range(3)

@@ -184,8 +184,7 @@ def _open_held(path: Path) -> tuple[int, mmap.mmap] | None:
             return None
         # Blocks are set aside now, so that a disk that is full later loses no counts.
         os.posix_fallocate(descriptor, 0, CAPACITY_BYTES)
-        data = mmap.mmap(-1, CAPACITY_BYTES)
-        data.write(os.pread(descriptor, CAPACITY_BYTES, 0))
+        data = _read_used(descriptor)
     except OSError as fault:
         os.close(descriptor)
         raise OSError(fault.errno, fault.strerror, str(path)) from fault
@@ -197,6 +196,16 @@ def _open_held(path: Path) -> tuple[int, mmap.mmap] | None:
     path.replace(path.with_suffix(".aside"))
     os.close(descriptor)
     return _open_held(path)
+
+
+def _read_used(descriptor: int) -> mmap.mmap:
+    """Memory of the file's size, with what is in use of it: what is not touched takes no memory."""
+    data = mmap.mmap(-1, CAPACITY_BYTES)
+    with memoryview(data) as whole:
+        os.preadv(descriptor, [whole[: HEADER.size]], 0)
+        if is_readable(data):
+            os.preadv(descriptor, [whole[SERIES_AT : whole.cast("Q")[USED_CELL]]], SERIES_AT)
+    return data
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
