@@ -34,7 +34,7 @@ def test_a_command_that_fails_tells_its_last_words() -> None:
 
 def test_a_command_that_takes_too_long_is_ended() -> None:
     with pytest.raises(BenchError, match="took longer than"):
-        run(SLEEP, 0.2)
+        run(SLEEP, 0.01)
 
 
 def test_who_listens_on_a_port_is_found(tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.unit.dialects.streams import STREAMS, opened
 from turnpike.dialects.anthropic_messages import COUNT_TOKENS, MESSAGES
-from turnpike.dialects.event_stream import EventStream
 from turnpike.dialects.openai_chat import CHAT, COMPLETIONS
 from turnpike.dialects.openai_embeddings import EMBEDDINGS
 from turnpike.dialects.openai_responses import INPUT_TOKENS, KEPT, RESPONSES
@@ -85,54 +83,6 @@ def test_anthropics_input_counts_what_came_from_and_went_to_the_cache() -> None:
     assert facts_of(MESSAGES, {"id": "msg_1", "content": [], "usage": usage}).usage == Usage(
         113, 7, cache_read_tokens=100, cache_write_tokens=10
     )
-
-
-STREAMS = {
-    "chat": (
-        CHAT,
-        b'data: {"id":"chatcmpl-1","choices":[{"delta":{"content":"x"}}]}\n\n: ping\n\n'
-        b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}}\n\ndata: [DONE]\n\n',
-        ("chatcmpl-1", Usage(9, 5)),
-    ),
-    "responses": (
-        RESPONSES,
-        b'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_1"}}\n\n'
-        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"x"}\n\n'
-        b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_1",'
-        b'"usage":{"input_tokens":9,"output_tokens":5}}}\n\n',
-        ("resp_1", Usage(9, 5)),
-    ),
-    "messages": (
-        MESSAGES,
-        b'event: message_start\r\ndata: {"type":"message_start","message":{"id":"msg_1","usage":'
-        b'{"input_tokens":9,"output_tokens":1}}}\r\n\r\nevent: content_block_delta\r\n'
-        b'data: {"type":"content_block_delta"}\r\n\r\nevent: message_delta\r\ndata: {"type":"message_delta",'
-        b'"usage":{"output_tokens":5}}\r\n\r\nevent: message_stop\r\ndata: {"type":"message_stop"}\r\n\r\n',
-        ("msg_1", Usage(9, 5)),
-    ),
-}  # fmt: skip
-
-
-def opened(speech: Speech) -> EventStream:
-    assert speech.open_stream is not None
-    return speech.open_stream()
-
-
-@pytest.mark.parametrize("name", STREAMS)
-@given(data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_a_stream_is_the_same_wherever_it_is_cut(name: str, data: st.DataObject) -> None:
-    speech, text, (upstream_id, usage) = STREAMS[name]
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(text) - 1), max_size=40)))
-    stream = opened(speech)
-    passed = b""
-    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        assert not stream.ended or text[start:] == b"\n", "only half a CRLF comes after the end"
-        passed += stream.feed(text[start:end])
-    passed += stream.finish()
-    assert passed == text
-    assert (stream.ended, stream.failed, stream.has_content, stream.fault) == (True, False, True, None)
-    assert (stream.facts.id, stream.facts.usage) == (upstream_id, usage)
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -90,4 +90,5 @@ def samples_of(page: bytes) -> Samples:
 
 def value(page: bytes, name: str, **labels: str) -> float | None:
     """One sample of the page; None where it is not there."""
-    return samples_of(page).get((name, frozenset(labels.items())))
+    lines = [line for line in page.splitlines(keepends=True) if line.startswith(name.encode())]
+    return samples_of(b"".join(lines)).get((name, frozenset(labels.items())))

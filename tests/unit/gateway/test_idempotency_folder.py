@@ -12,32 +12,31 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.unit.gateway.keyed_calls import DAY_NS, SEAL, START_NS, SetClock
-from turnpike.domain.call_status import CallStatus
+from tests.unit.gateway.keyed_claims import (
+    ANSWERED,
+    CLAIMED,
+    NAME,
+    OTHER,
+    OTHER_TEAM,
+    TEAM,
+    claim_of,
+    claimed,
+)
 from turnpike.gateway.idempotency.claim import Claim, take_away
-from turnpike.gateway.idempotency.entry import Answered, Claimed, Reason, Unrepeatable
+from turnpike.gateway.idempotency.entry import Reason, Unrepeatable
 from turnpike.gateway.idempotency.folder import (
     LOOKS_PER_FILLING,
     SHARDS,
     Damaged,
     Folder,
     FolderBounds,
-    Found,
     NoRoom,
     Running,
 )
-
-NAME = "ab" * 32
-OTHER = "cd" * 32
-TEAM, OTHER_TEAM = b"research", b"sales---"
-CLAIMED = Claimed(b"f" * 32, "call-1")
-ANSWERED = Answered(b"f" * 32, "call-1", False, 200, b"", b"an answer", CallStatus.SUCCEEDED, None)
 
 CLAIM_IN_ANOTHER_PROCESS = """
 import sys
@@ -72,15 +71,6 @@ def clock() -> SetClock:
 @pytest.fixture
 def folder(tmp_path: Path, clock: SetClock) -> Folder:
     return Folder(tmp_path, SEAL, clock)
-
-
-def claim_of(taken: Claim | Found) -> Claim:
-    assert isinstance(taken, Claim)
-    return taken
-
-
-def claimed(call_id: str) -> Claimed:
-    return Claimed(b"f" * 32, call_id)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -330,67 +320,3 @@ def test_an_answer_without_room_is_noted_as_spent(tmp_path: Path, clock: SetCloc
     folder.keep(claim_of(folder.enter(NAME, CLAIMED, TEAM)), ANSWERED)
     expected = Unrepeatable(b"f" * 32, "call-1", Reason.NO_ROOM)
     assert folder.enter(NAME, claimed("call-2"), TEAM) == expected
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["enter", "free", "keep", "leave", "sweep", "half a day"]),
-        st.integers(0, 1),
-        st.sampled_from([NAME, OTHER]),
-    ),
-    max_size=25,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(STEPS)
-def test_whatever_two_workers_do_a_key_is_claimed_once_in_its_day(steps: list[tuple[str, int, str]]) -> None:
-    clock = SetClock()
-    with TemporaryDirectory() as place:
-        story = Story(clock, [Folder(Path(place), SEAL, clock) for _ in range(2)])
-        for step, worker, name in steps:
-            if step == "half a day":
-                clock.time_ns += DAY_NS // 2
-            elif step == "sweep":
-                story.folders[worker].sweep(name[:2])
-            elif step == "enter":
-                story.enter(story.folders[worker], name)
-            elif name in story.held:
-                story.end(story.folders[worker], name, step)
-        for claim, _ in story.held.values():
-            claim.leave()
-
-
-class Story:
-    """What must be true of every key: who holds it, and what came of it when."""
-
-    def __init__(self, clock: SetClock, folders: list[Folder]) -> None:
-        self.folders = folders
-        self.held: dict[str, tuple[Claim, Claimed]] = {}
-        self._clock = clock
-        self._spent: dict[str, tuple[int, Found]] = {}
-        self._numbers = itertools.count()
-
-    def enter(self, folder: Folder, name: str) -> None:
-        asked = claimed(f"call-{next(self._numbers)}")
-        taken = folder.enter(name, asked, TEAM)
-        if name in self.held:
-            assert taken == Running(asked.fingerprint, self.held[name][1].call_id)
-            return
-        at_ns, found = self._spent.get(name, (-DAY_NS, None))
-        if self._clock.time_ns < at_ns + DAY_NS:
-            assert taken == found
-        else:
-            self.held[name] = claim_of(taken), asked
-
-    def end(self, folder: Folder, name: str, how: str) -> None:
-        claim, asked = self.held.pop(name)
-        self._spent.pop(name, None)
-        if how == "free":
-            claim.free()
-        elif how == "keep":
-            folder.keep(claim, ANSWERED)
-            self._spent[name] = claim.made_ns, ANSWERED
-        else:
-            claim.leave()
-            self._spent[name] = claim.made_ns, asked

@@ -2,46 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.gateway.keyed_calls import HeardReply
 from turnpike.gateway.idempotency.recording import Memory, Recorded, Recording
 
 HEAD = b"content-type: x\r\n"
-
-
-@given(st.lists(st.binary(min_size=1, max_size=40), max_size=12))
-def test_a_stream_passes_as_it_comes_and_is_recorded_whole(pieces: list[bytes]) -> None:
-    reply = HeardReply()
-    recording = Recording(reply, Memory())
-    recording.begin(200, HEAD)
-    for count, piece in enumerate(pieces, 1):
-        recording.write(piece)
-        assert reply.pieces == pieces[:count]
-    recording.end()
-    ended_before = reply.ended
-    recording.release()
-    assert (ended_before, reply.ended) == (False, True)
-    assert recording.recorded() == Recorded(True, 200, HEAD, b"".join(pieces))
-
-
-@given(st.lists(st.binary(min_size=1, max_size=40), max_size=12), st.integers(0, 200))
-def test_beyond_the_bound_the_caller_still_gets_everything(pieces: list[bytes], each_max: int) -> None:
-    reply = HeardReply()
-    memory = Memory(each_max, 1000)
-    recording = Recording(reply, memory)
-    recording.begin(200, HEAD)
-    for piece in pieces:
-        recording.write(piece)
-    recording.end()
-    recording.release()
-    assert reply.pieces == pieces
-    fits = len(HEAD) + sum(map(len, pieces)) <= each_max
-    assert (recording.recorded() is not None) == fits
-    recording.forget()
-    assert memory.take(1000, each_max - 1000)
-    assert not memory.take(1, 0)
 
 
 def test_a_whole_answer_waits_to_be_released() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
+from tests.unit.gateway.skipping_loop import run_skipping
 from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.snapshot import TimeLimits
 from turnpike.gateway.listing import (
@@ -103,7 +104,7 @@ def run(test: Callable[[Moved], Awaitable[None]]) -> None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
 
-    asyncio.run(main())
+    run_skipping(main())
 
 
 def test_a_list_is_fetched_once_and_kept() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-import pytest
-
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.upstream.connection import UpstreamConnection
 from turnpike.gateway.upstream.dial import Dialler, Made
@@ -35,9 +33,11 @@ async def many_at_once(count: int) -> tuple[list[str], str]:
     patience = Patience(60, 60, 60, until, until)
 
     async def call() -> str:
-        with pytest.raises(Unreached) as unreached:
+        try:
             await pool.send(b"", b"", patience)
-        return unreached.value.message
+        except Unreached as unreached:
+            return unreached.message
+        return "sent"
 
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(call()) for _ in range(count)]
