@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import httpx
+import msgspec
 import pytest
 from fastapi import FastAPI
 
 from tests.control_api.bench import START_NS, Bench, applied, caller, made_key
+from turnpike.control.services.snapshots import After, next_snapshot
+from turnpike.control.services.standing import sealed_secrets, standing_of
 from turnpike.domain.key import is_mistyped
 from turnpike.domain.snapshot import Key, decode_snapshot
+from turnpike.ports.store import Change
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +61,37 @@ async def test_without_an_overlap_the_old_secret_ends_at_once(bench: Bench) -> N
         old = await made_key(client, "v", role="viewer")
         new = (await client.post("/api/v1/keys/v/rotate")).json()["secret"]
         assert [await _opens(app, key) for key in (old, new)] == ["invalid_key", "opens"]
+
+
+@pytest.mark.parametrize("way", ["rotate", "revoke"])
+async def test_what_is_published_of_one_changed_key_is_what_all_of_the_store_compiles_to(
+    bench: Bench, way: str
+) -> None:
+    async with bench.serving() as app, caller(app, bench.administrator) as client:
+        await applied(client)
+        await made_key(client, "v", role="viewer")
+        await client.post(f"/api/v1/keys/v/{way}")
+        state = bench.plane.store.state()
+        keys = {key.name: key for key in state.keys}
+        whole = After(standing_of(state), sealed_secrets(state), keys)
+        assert state.snapshot is not None
+        assert state.snapshot.serial == 4
+        assert next_snapshot(bench.plane, state.snapshot, whole) is None
+
+
+async def test_a_key_is_revoked_where_what_is_published_cannot_be_read(bench: Bench) -> None:
+    async with bench.serving() as app, caller(app, bench.administrator) as client:
+        await made_key(client, "v", role="viewer")
+        store = bench.plane.store
+        published = store.snapshots(1)[0]
+        unread = msgspec.structs.replace(published, serial=published.serial + 1, body=b"of another release")
+        store.commit(Change(store.revision(), audit_head=store.audit_head(), snapshot=unread))
+        assert (await client.post("/api/v1/keys/v/revoke")).status_code == 200
+        assert {key.name for key in decode_snapshot(store.snapshots(1)[0].body).keys} == {
+            "administrator",
+            "v",
+        }
+        assert _published(app, "v").revoked
 
 
 async def test_rotations_that_overlap_never_lengthen_a_secrets_life(bench: Bench) -> None:

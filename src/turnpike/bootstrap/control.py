@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -34,6 +35,10 @@ from turnpike.settings import Address, Settings
 from turnpike.supervisor.notices import Announcer, Ready
 
 BACKLOG: Final = 512
+SWITCH_SECONDS: Final = 0.0001
+"""How long one thread computes while others wait to: a revocation goes through dozens of such turns beside a document
+that is read, and Python's own 5 ms for each of them make a second of it."""
+
 DRAINED_STATUS: Final = 0
 
 
@@ -56,6 +61,7 @@ def run_control(found: Configuration, supervised: bool, starting: bool) -> int:
 def _serve(found: Configuration, announcer: Announcer, starting: bool, supervised: bool) -> int:
     settings = found.settings
     raise_open_files()
+    sys.setswitchinterval(SWITCH_SECONDS)
     seal = opened_seal(settings)
     plane = Plane(_store(settings), seal, SystemClock(), SystemRandomness(), PROVIDERS)
     with _listening(settings, shared=supervised) as listener:

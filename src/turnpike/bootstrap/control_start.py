@@ -94,9 +94,7 @@ def _started(
 
 def _minted_again(plane: Plane) -> Mapping[str, Hidden]:
     """The administrator's key anew: a start that ended early made one that nobody has seen."""
-    decision = carry_out_alone(
-        plane, lambda state: rotate(plane, state, SYSTEM_ACTOR, ADMINISTRATOR, Rotation())
-    )
+    decision = carry_out_alone(plane, lambda _: rotate(plane, SYSTEM_ACTOR, ADMINISTRATOR, Rotation()))
     return decision.minted
 
 

@@ -9,12 +9,12 @@ anew then. All of this lives on one event loop; nothing here is called from a th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
 from turnpike.domain.errors import ProvisionRefused
-from turnpike.domain.snapshot import Snapshot, encode_snapshot
 from turnpike.ports.clock import SECOND_NS, Clock
 from turnpike.ports.link import HOLD_LEAST_SECONDS, Phase, Report
 from turnpike.ports.store import StoredSnapshot
@@ -27,6 +27,9 @@ LIVE_SECONDS = 20.0
 
 OFFER_SECONDS = 5.0
 """How long workers have to provision a candidate; who says nothing is waited for no more until he is heard of."""
+
+HURRIED_SECONDS = 0.5
+"""How long they have where something waits that takes a right away, or the candidate itself does."""
 
 SPREAD_SECONDS = 2.0
 """How long an answer waits for workers to say that they run what was published."""
@@ -59,12 +62,7 @@ class WorkerView(msgspec.Struct, frozen=True):
     seen_ns: int
 
 
-def published(snapshot: Snapshot) -> Published:
-    """The snapshot, ready to be sent."""
-    return Published(snapshot.version, snapshot.serial, snapshot.created_at_ns, encode_snapshot(snapshot))
-
-
-def published_before(stored: StoredSnapshot) -> Published:
+def published_from(stored: StoredSnapshot) -> Published:
     """A snapshot from the store, ready to be sent."""
     return Published(stored.version, stored.serial, stored.created_at_ns, stored.body)
 
@@ -122,6 +120,8 @@ class Publication:
         self._clock = clock
         self._offer_seconds = offer_seconds
         self._candidate: Published | None = None
+        self._hurries = 0
+        self._patience: asyncio.Timeout | None = None
         self._workers: dict[str, WorkerView] = {}
         self._silent: frozenset[str] = frozenset()
         self._news = asyncio.Event()
@@ -170,7 +170,7 @@ class Publication:
         self._candidate = candidate
         self._tell()
         try:
-            async with asyncio.timeout(self._offer_seconds):
+            async with self._offer_bound():
                 while self._candidate is candidate and self._undecided(asked, candidate.version):
                     await self._news.wait()
         except TimeoutError:
@@ -187,6 +187,16 @@ class Publication:
                 refusals,
             )
         return not overtaken
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """For as long as this is held, no offer waits longer than `HURRIED_SECONDS`, the one under way included."""
+        self._hurries += 1
+        self._hurry()
+        try:
+            yield
+        finally:
+            self._hurries -= 1
 
     def publish(self, snapshot: Published) -> bool:
         """From now on this is what every worker runs; False where it is not later than what is published."""
@@ -221,6 +231,21 @@ class Publication:
     def stopped(self) -> bool:
         """Whether control is going away."""
         return self._stopped
+
+    def _offer_bound(self) -> asyncio.Timeout:
+        self._patience = asyncio.timeout(
+            min(self._offer_seconds, HURRIED_SECONDS) if self._hurries else self._offer_seconds
+        )
+        return self._patience
+
+    def _hurry(self) -> None:
+        """Let the offer under way end soon."""
+        patience, soon = self._patience, asyncio.get_running_loop().time() + HURRIED_SECONDS
+        if self._candidate is None or patience is None or patience.expired():
+            return
+        ends = patience.when()
+        if ends is not None and ends > soon:
+            patience.reschedule(soon)
 
     def _replace(self, snapshot: Published) -> None:
         if self._candidate is not None and self._candidate.serial <= snapshot.serial:

@@ -44,7 +44,7 @@ class Identities:
         for key in keys:
             holder = Holder(key)
             for secret in key.secrets:
-                self._by_digest[secret.digest] = (holder, _earlier(secret.expires_at_ns, key))
+                self._by_digest[secret.digest] = (holder, _sooner(secret.expires_at_ns, key.expires_at_ns))
 
     def identify(self, request: Request, now_ns: int) -> Holder:
         """Whose request this is. Raises MissingKey, InvalidKey, ExpiredKey or RevokedKey."""
@@ -67,13 +67,21 @@ class Identities:
             raise InvalidKey(f"This key may not be used from the address {request.peer}.")
         return holder
 
-    def without(self, names: frozenset[str]) -> Identities:
-        """The same, with the keys of these names revoked."""
-        rest = Identities((), self._seal)
-        rest._by_digest = {
-            digest: (_revoked(holder) if holder.key.name in names else holder, expires_at_ns)
-            for digest, (holder, expires_at_ns) in self._by_digest.items()
+    def within(self, keys: tuple[Key, ...]) -> Identities:
+        """The same, with no secret that opens more than `keys` let it: what is gone there, over or revoked is so here."""
+        bounds = {
+            secret.digest: (key, _sooner(secret.expires_at_ns, key.expires_at_ns))
+            for key in keys
+            for secret in key.secrets
         }
+        rest = Identities((), self._seal)
+        for digest, (holder, expires_at_ns) in self._by_digest.items():
+            bound = bounds.get(digest)
+            if bound is None:
+                continue
+            key, until_ns = bound
+            ended = _revoked(holder) if key.revoked and not holder.key.revoked else holder
+            rest._by_digest[digest] = (ended, _sooner(expires_at_ns, until_ns))
         return rest
 
 
@@ -112,10 +120,11 @@ def _why_unknown(presented: bytes) -> str:
     return "No key like this is known here. Check that it is a key of this gateway."
 
 
-def _earlier(expires_at_ns: int | None, key: Key) -> int | None:
-    if expires_at_ns is None or key.expires_at_ns is None:
-        return key.expires_at_ns if expires_at_ns is None else expires_at_ns
-    return min(expires_at_ns, key.expires_at_ns)
+def _sooner(one_ns: int | None, other_ns: int | None) -> int | None:
+    """The earlier end of two; None is none."""
+    if one_ns is None or other_ns is None:
+        return other_ns if one_ns is None else one_ns
+    return min(one_ns, other_ns)
 
 
 def _is_inside(peer: str, networks: tuple[Network, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 A new snapshot comes in two phases. It is offered: the worker provisions it whole and holds it
 ready, or says why it cannot. It is published: the worker swaps it in between two calls. While it
-provisions it asks on, so that a later word overtakes; keys that are revoked are refused at once. What
+provisions it asks on, so that a later word overtakes; what no longer opens is refused at once. What
 was published and cannot be provisioned is tried again until it can: a disk or a file may be back by
 then. Away from control, the worker serves on with what it has.
 """
@@ -231,7 +231,7 @@ class Link:
         snapshot = self._read(told.version, told.body)
         if snapshot is not None:
             self._due = snapshot
-            self._swap.revoke(snapshot)
+            self._swap.withdraw(snapshot)
 
     async def _serve_due(self) -> None:
         serving = None if self._due is None else await self._provision(self._due)
@@ -302,7 +302,7 @@ class Link:
             self._take_up(serving)
             self._log.warning("snapshot.last_good", version=snapshot.version)
         if self._due is not None:
-            self._swap.revoke(self._due)
+            self._swap.withdraw(self._due)
 
     def _take_up(self, serving: Serving) -> None:
         self._swap.take_up(serving)

@@ -22,7 +22,6 @@ class Swap:
         self._gate = gate
         self._provisioner = provisioner
         self._metrics = metrics
-        self._revoked: frozenset[str] = frozenset()
         self.begun = asyncio.Event()
         """Set from the first configuration on."""
 
@@ -43,30 +42,20 @@ class Swap:
         """The snapshot, ready to serve. Raises Unprovisionable."""
         return await self._provisioner.provision(snapshot, self._gate.serving)
 
-    def revoke(self, snapshot: Snapshot) -> None:
-        """Refuse from now on every key that the snapshot says is revoked, whatever becomes of the rest of it."""
+    def withdraw(self, snapshot: Snapshot) -> None:
+        """Refuse from now on every secret that the snapshot lets open nothing, whatever becomes of the rest of it."""
         serving = self._gate.serving
-        if serving is None:
-            return
-        revoked = _revoked_in(snapshot)
-        if not revoked <= self._revoked:
-            self._gate.serving = msgspec.structs.replace(
-                serving, identities=serving.identities.without(revoked)
-            )
-        self._revoked = revoked
+        if serving is not None:
+            identities = serving.identities.within(snapshot.keys)
+            self._gate.serving = msgspec.structs.replace(serving, identities=identities)
 
     def take_up(self, serving: Serving) -> None:
         """Serve with it from now on."""
         old, self._gate.serving = self._gate.serving, serving
-        self._revoked = _revoked_in(serving.snapshot)
         self._metrics.name_models(_Labels(serving))
         self.begun.set()
         if old is not None:
             self._provisioner.retire(old, serving)
-
-
-def _revoked_in(snapshot: Snapshot) -> frozenset[str]:
-    return frozenset(key.name for key in snapshot.keys if key.revoked)
 
 
 class _Labels:

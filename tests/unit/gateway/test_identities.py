@@ -113,6 +113,33 @@ def test_an_overlap_never_outlives_the_key() -> None:
     assert found(key, a_request(x_api_key=OLD.decode()), 200) is ExpiredKey
 
 
+def opens(
+    before: Key, after: Key, presented: bytes = SECRET, now_ns: int = 100
+) -> type[TurnpikeError] | None:
+    """What becomes of a call with what is known before, within what is allowed after."""
+    identities = Identities((before,), PlainSeal()).within((after,))
+    try:
+        identities.identify(a_request(x_api_key=presented.decode()), now_ns)
+    except TurnpikeError as refused:
+        return type(refused)
+    return None
+
+
+def test_within_other_keys_a_secret_opens_no_more_than_they_let_it() -> None:
+    assert opens(a_key(), a_key()) is None
+    assert opens(a_key(), a_key(revoked=True)) is RevokedKey
+    assert opens(a_key(revoked=True), a_key()) is RevokedKey
+    assert opens(a_key(), a_key(a_secret(OLD))) is InvalidKey
+    assert opens(a_key(), a_key(a_secret(expires_at_ns=100))) is ExpiredKey
+    assert opens(a_key(), a_key(expires_at_ns=100)) is ExpiredKey
+    assert opens(a_key(a_secret(expires_at_ns=100)), a_key()) is ExpiredKey
+    assert opens(a_key(), a_key(a_secret(expires_at_ns=101))) is None
+
+
+def test_within_other_keys_none_is_added() -> None:
+    assert opens(a_key(), a_key(a_secret(), a_secret(OLD)), OLD) is InvalidKey
+
+
 def test_a_revoked_key_opens_nothing() -> None:
     assert found(a_key(revoked=True), a_request(x_api_key=SECRET.decode())) is RevokedKey
 

@@ -199,6 +199,16 @@ def test_a_revoked_key_is_refused_before_the_rest_of_its_snapshot_is_ready(tmp_p
     on_a_line(tmp_path, story)
 
 
+def test_a_key_that_is_gone_is_refused_before_the_rest_of_its_snapshot_is_ready(tmp_path: Path) -> None:
+    async def story(line: Line) -> None:
+        line.provisioner.may_go_on.clear()
+        await line.says("publish", msgspec.structs.replace(a_snapshot(2), keys=FIRST.keys[1:]))
+        assert line.told.running == FIRST.version
+        assert (line.is_refused("one"), line.is_refused("two")) == (InvalidKey, None)
+
+    on_a_line(tmp_path, story)
+
+
 def test_a_revoked_key_stays_refused_where_the_rest_of_its_snapshot_cannot_be_served(tmp_path: Path) -> None:
     async def story(line: Line) -> None:
         line.provisioner.refuses = True

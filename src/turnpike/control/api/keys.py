@@ -11,7 +11,7 @@ from turnpike.control.api.answers import etag, json_response, resource_values
 from turnpike.control.api.requests import Caller, Name, RoadDependency, read_json
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.reference import Hidden
-from turnpike.control.services.carry_out import carry_out, carry_out_at_once
+from turnpike.control.services.carry_out import carry_out_at_once
 from turnpike.control.services.keys import Rotation, revoke, rotate
 from turnpike.control.services.listing import get_resource
 from turnpike.control.services.secrets import KEYS
@@ -30,10 +30,10 @@ class RotationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @router.post("/{name:path}/rotate")
 async def rotate_key(request: Request, actor: Caller, road: RoadDependency, name: Name) -> Response:
-    """Give a key a new secret, which this answer alone shows; the old one stays valid for `overlap_seconds`."""
+    """Give a key a new secret, which this answer alone shows; the old one ends after `overlap_seconds`, everywhere."""
     body = await read_json(request, RotationBody, BODY_MAX_BYTES)
     rotation = Rotation(body.overlap_seconds, Hidden(body.secret) if body.secret is not None else None)
-    decision = await carry_out(road, lambda state: rotate(road.plane, state, actor, name, rotation))
+    decision = await carry_out_at_once(road, lambda: rotate(road.plane, actor, name, rotation))
     seen = await asyncio.to_thread(get_resource, road.plane, actor, ResourceId(KEYS, name))
     values = resource_values(seen)
     if name in decision.minted:
@@ -44,6 +44,6 @@ async def rotate_key(request: Request, actor: Caller, road: RoadDependency, name
 @router.post("/{name:path}/revoke")
 async def revoke_key(actor: Caller, road: RoadDependency, name: Name) -> Response:
     """Withdraw a key for good, at every worker within a second; again changes nothing."""
-    await carry_out_at_once(road, lambda state: revoke(road.plane, state, actor, name))
+    await carry_out_at_once(road, lambda: revoke(road.plane, actor, name))
     seen = await asyncio.to_thread(get_resource, road.plane, actor, ResourceId(KEYS, name))
     return json_response(resource_values(seen), headers={"etag": etag(seen.stored)})

@@ -7,13 +7,14 @@ on; taking turns merely spares them from being decided anew.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
 import structlog
 
 from turnpike.control.plane import Plane
-from turnpike.control.publish import Publication, published, published_before
+from turnpike.control.publish import Publication, published_from
 from turnpike.control.services.change import Decision
 from turnpike.domain.errors import Conflict, StoreUnavailable
 from turnpike.ports.store import Change, State, StoreMoved
@@ -22,6 +23,11 @@ ATTEMPTS = 20
 """How often a change is decided because a revocation, or another control process, was quicker."""
 
 Decide = Callable[[State], Decision]
+
+DecideAtOnce = Callable[[], Decision]
+"""As `Decide`, and looks by itself at as little of the state as it needs."""
+
+_OVERTAKEN = "the configuration is being changed by others all the time: try again"
 
 _log = structlog.get_logger()
 
@@ -40,27 +46,43 @@ class Road(msgspec.Struct, frozen=True):
 async def carry_out(road: Road, decide: Decide) -> Decision:
     """Decide on the state as it is, let workers provision the outcome, store it, publish it: or none of it.
 
+    What withdraws a right, and gives workers nothing to provision, waits for nobody; where there is
+    something to provision as well, nobody is waited for longer than `HURRIED_SECONDS`.
     Raises what `decide` raises, ProvisionRefused, StoreUnavailable; then nothing has changed.
     """
+    decision = await _decided(road.plane, decide)
+    for _ in range(ATTEMPTS):
+        if not _waits_for_nobody(decision):
+            break
+        # Decided outside the turn: a revocation does not wait for a long document to be decided on.
+        async with road.publication.turn_at_once:
+            if await _stored(road, decision):
+                return decision
+        decision = await _decided(road.plane, decide)
+    with road.publication.hurried() if decision.effect.withdraws else contextlib.nullcontext():
+        return await _carry_out_in_turn(road, decide, decision)
+
+
+async def _carry_out_in_turn(road: Road, decide: Decide, decision: Decision) -> Decision:
     async with road.publication.turn:
         for _ in range(ATTEMPTS):
-            decision = await _decided(road.plane, decide)
+            decision = await _up_to_date(road.plane, decide, decision)
             if await _accepted(road, decision) and await _stored(road, decision):
                 return decision
-    raise Conflict("the configuration is being changed by others all the time: try again")
+    raise Conflict(_OVERTAKEN)
 
 
-async def carry_out_at_once(road: Road, decide: Decide) -> Decision:
-    """As `carry_out`, without asking workers first: what withdraws a right waits for nobody.
+async def carry_out_at_once(road: Road, decide: DecideAtOnce) -> Decision:
+    """As `carry_out` for what is known to withdraw a right of one key: workers are not asked.
 
-    Not for a change that workers are being asked about either: that one is decided anew afterwards.
+    Nor is a change waited for that workers are being asked about: that one is decided anew afterwards.
     """
     async with road.publication.turn_at_once:
         for _ in range(ATTEMPTS):
-            decision = await _decided(road.plane, decide)
+            decision = await asyncio.to_thread(decide)
             if await _stored(road, decision):
                 return decision
-    raise Conflict("the configuration is being changed by others all the time: try again")
+    raise Conflict(_OVERTAKEN)
 
 
 def carry_out_alone(plane: Plane, decide: Decide) -> Decision:
@@ -75,18 +97,31 @@ def carry_out_alone(plane: Plane, decide: Decide) -> Decision:
             continue
         _note(decision.change)
         return decision
-    raise Conflict("the configuration is being changed by others all the time: try again")
+    raise Conflict(_OVERTAKEN)
 
 
 async def _decided(plane: Plane, decide: Decide) -> Decision:
     return await asyncio.to_thread(lambda: decide(plane.store.state()))
 
 
+async def _up_to_date(plane: Plane, decide: Decide, decision: Decision) -> Decision:
+    """The decision, or where the store has moved on since, another one."""
+    base = decision.change.base_revision if decision.change else None
+    if base == await asyncio.to_thread(plane.store.revision):
+        return decision
+    return await _decided(plane, decide)
+
+
+def _waits_for_nobody(decision: Decision) -> bool:
+    """Whether the change takes a right away, and gives workers nothing to provision, or came to nothing."""
+    return decision.change is None or (decision.effect.withdraws and not decision.effect.provisions)
+
+
 async def _accepted(road: Road, decision: Decision) -> bool:
     """Whether workers hold the outcome ready; False where something later was published meanwhile."""
-    if decision.snapshot is None:
+    if decision.change is None or decision.change.snapshot is None:
         return True
-    return await road.publication.offer(published(decision.snapshot))
+    return await road.publication.offer(published_from(decision.change.snapshot))
 
 
 async def _stored(road: Road, decision: Decision) -> bool:
@@ -98,7 +133,8 @@ async def _stored(road: Road, decision: Decision) -> bool:
     except StoreMoved:
         return False
     _note(decision.change)
-    if decision.snapshot is not None and not road.publication.publish(published(decision.snapshot)):
+    snapshot = decision.change.snapshot
+    if snapshot is not None and not road.publication.publish(published_from(snapshot)):
         await _publish_stored_soon(road)
     return True
 
@@ -121,7 +157,7 @@ async def publish_stored(road: Road) -> None:
     kept = await asyncio.to_thread(road.plane.store.snapshots, 1)
     if not kept:
         return
-    newest = published_before(kept[0])
+    newest = published_from(kept[0])
     if road.publication.publish(newest) or before is None or not road.publication.set_back(newest, before):
         return
     _log.error("store.put_back", lost=before.version, published=newest.version)

@@ -28,6 +28,7 @@ from turnpike.control.plan import (
     relation_faults,
 )
 from turnpike.control.plane import Plane
+from turnpike.control.services.effect import Effect, effect_of
 from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.secrets import (
     Secrets,
@@ -40,7 +41,6 @@ from turnpike.control.services.snapshots import After, next_snapshot, stored_sna
 from turnpike.control.services.standing import RightsIn, standing_of, team_of, written_secrets
 from turnpike.control.services.trail import Entry, continued
 from turnpike.domain.errors import FaultyDocument, PermissionDenied
-from turnpike.domain.snapshot import Snapshot
 from turnpike.ports.store import Change, State, StoredResource
 
 FAULTS_SHOWN = 100
@@ -70,13 +70,14 @@ class Proposal(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """What is to be done about a proposal.
 
-    change: None where nothing differs. snapshot: None where workers have nothing to learn.
+    change: None where nothing differs; its snapshot is None where workers have nothing to learn.
+    effect: what those are asked for, and what must not wait.
     minted: secrets of keys that this change makes, by the key's name, to be shown once.
     """
 
     plan: Plan
     change: Change | None = None
-    snapshot: Snapshot | None = None
+    effect: Effect = Effect()
     minted: Mapping[str, Hidden] = {}
 
 
@@ -139,7 +140,7 @@ def _decision(plane: Plane, state: State, actor: Actor, plan: Plan, ahead: _Ahea
         audit_head=trail.head,
         snapshot=stored_snapshot(snapshot, actor.name) if snapshot else None,
     )
-    return Decision(plan, change, snapshot, secrets.minted)
+    return Decision(plan, change, effect_of(state.snapshot, snapshot), secrets.minted)
 
 
 def _focused(standing: Standing, proposal: Proposal) -> Standing:

@@ -7,18 +7,20 @@ import msgspec
 from turnpike.control.document.kind import ResourceId, to_plain
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import secret_complaint
-from turnpike.control.permissions import Actor, check_change
+from turnpike.control.permissions import OWNER, Actor, check_change
 from turnpike.control.plan import Plan, Standing
 from turnpike.control.plane import Plane
 from turnpike.control.resources.key import Key
 from turnpike.control.services.change import Decision
 from turnpike.control.services.owners import Holding, check_owner_stays
+from turnpike.control.services.part_of_state import state_around_key
 from turnpike.control.services.secrets import KEYS, key_secret, minted_secret
 from turnpike.control.services.sight import find_seen
-from turnpike.control.services.snapshots import After, next_snapshot, stored_snapshot
+from turnpike.control.services.snapshots import After, next_snapshot, next_snapshot_with, stored_snapshot
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
 from turnpike.control.services.trail import Entry, continued
 from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
+from turnpike.domain.snapshot import Snapshot
 from turnpike.ports.clock import SECOND_NS
 from turnpike.ports.store import Change, State, StoredKey, StoredSecret
 
@@ -36,14 +38,15 @@ class Rotation(msgspec.Struct, frozen=True):
     secret: Hidden | None = None
 
 
-def rotate(plane: Plane, state: State, actor: Actor, name: str, rotation: Rotation) -> Decision:
+def rotate(plane: Plane, actor: Actor, name: str, rotation: Rotation) -> Decision:
     """Give the key a new secret. Raises NotFound, PermissionDenied, Conflict, InvalidRequest."""
+    state = state_around_key(plane.store, name)
     found = _found(state, actor, name)
     _check_rotation(found, rotation)
     now = plane.clock.now_ns()
     secret = rotation.secret or minted_secret(plane)
     fresh = key_secret(plane, secret)
-    _check_unused(state, fresh)
+    _check_unused(plane, fresh)
     until = now + round(rotation.overlap_seconds * SECOND_NS)
     kept = tuple(_until(old, until) for old in found.stored.secrets if until > now and _is_valid(old, now))
     if len(kept) >= SECRETS_MAX:
@@ -58,19 +61,27 @@ def rotate(plane: Plane, state: State, actor: Actor, name: str, rotation: Rotati
     return _decision(plane, state, actor, _Changed(found, rotated, entry, {name: secret}))
 
 
-def revoke(plane: Plane, state: State, actor: Actor, name: str) -> Decision:
+def revoke(plane: Plane, actor: Actor, name: str) -> Decision:
     """Withdraw the key for good; again changes nothing. Raises NotFound, PermissionDenied, Conflict."""
+    state = state_around_key(plane.store, name)
     found = _found(state, actor, name)
     if found.stored.revoked_at_ns is not None:
         return Decision(Plan("", (), (ResourceId(KEYS, name),)))
     now = plane.clock.now_ns()
     revoked = msgspec.structs.replace(found.stored, revoked_at_ns=now)
-    keys = {key.name: key for key in state.keys}
-    before, after = Holding(found.standing, keys), Holding(found.standing, keys | {name: revoked})
-    check_owner_stays(actor, before, after, now)
+    if rights_of(found.key, found.standing).role == OWNER:
+        _check_owner_stays(plane, actor, revoked, now)
     plain = to_plain(found.key)
     entry = Entry("revoke", KEYS, name, plain, {**plain, "revoked": True})
     return _decision(plane, state, actor, _Changed(found, revoked, entry, {}))
+
+
+def _check_owner_stays(plane: Plane, actor: Actor, revoked: StoredKey, now_ns: int) -> None:
+    """Of an owner's key all others matter: only then everything in store is looked at."""
+    state = plane.store.state()
+    standing, keys = standing_of(state), {key.name: key for key in state.keys}
+    after = Holding(standing, keys | {revoked.name: revoked})
+    check_owner_stays(actor, Holding(standing, keys), after, now_ns)
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -118,8 +129,8 @@ def _check_brought(secret: str) -> None:
         raise InvalidRequest(f"secret: {complaint}")
 
 
-def _check_unused(state: State, fresh: StoredSecret) -> None:
-    if any(secret.digest == fresh.digest for key in state.keys for secret in key.secrets):
+def _check_unused(plane: Plane, fresh: StoredSecret) -> None:
+    if plane.store.key_of_digest(fresh.digest) is not None:
         raise Conflict("this secret opens a key already: each rotation needs a new one")
 
 
@@ -134,9 +145,7 @@ def _is_valid(secret: StoredSecret, now_ns: int) -> bool:
 
 
 def _decision(plane: Plane, state: State, actor: Actor, changed: _Changed) -> Decision:
-    keys = {key.name: key for key in state.keys} | {changed.stored.name: changed.stored}
-    after = After(changed.found.standing, sealed_secrets(state), keys)
-    snapshot = next_snapshot(plane, state.snapshot, after)
+    snapshot = _snapshot(plane, state, changed.stored)
     trail = continued(plane, state.audit_head, actor, [changed.entry])
     touched = next(r for r in state.resources if (r.kind, r.name) == (KEYS, changed.stored.name))
     change = Change(
@@ -149,4 +158,14 @@ def _decision(plane: Plane, state: State, actor: Actor, changed: _Changed) -> De
         audit_head=trail.head,
         snapshot=stored_snapshot(snapshot, actor.name) if snapshot else None,
     )
-    return Decision(Plan("", (), ()), change, snapshot, changed.shown)
+    return Decision(Plan("", (), ()), change, minted=changed.shown)
+
+
+def _snapshot(plane: Plane, state: State, key: StoredKey) -> Snapshot | None:
+    try:
+        return next_snapshot_with(plane, state.snapshot, key)
+    except ValueError:
+        # What is published is not of this release's making: everything is compiled.
+        whole = plane.store.state()
+        keys = {one.name: one for one in whole.keys} | {key.name: key}
+        return next_snapshot(plane, whole.snapshot, After(standing_of(whole), sealed_secrets(whole), keys))

@@ -171,7 +171,7 @@ def _compiled(plane: Plane, state: State) -> Decision:
     if snapshot is None:
         return _nothing()
     stored = stored_snapshot(snapshot, SYSTEM_ACTOR.name)
-    return Decision(Plan("", (), ()), Change(state.revision, snapshot=stored), snapshot)
+    return Decision(Plan("", (), ()), Change(state.revision, snapshot=stored))
 
 
 def _decided(plane: Plane, state: State, defaults: Defaults, owner: str) -> Decision:
