@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from turnpike.dialects.speech import Speech
@@ -21,8 +21,8 @@ from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
 from turnpike.gateway.identities import Identities
+from turnpike.gateway.kept.answer_notes import Note
 from turnpike.gateway.kept.bounds import BOUNDS, KeptBounds
-from turnpike.gateway.kept.response import KeptResponse
 from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.pipeline import Plan, Road, carry
 from turnpike.gateway.provision import Serving
@@ -184,11 +184,12 @@ class WatchedReply:
 class WatchedKept(KeptResponses):
     """Tells what a thread has still to note: an answer waits for it."""
 
-    last: asyncio.Future[None] | None = None
+    under_way: tuple[asyncio.Future[None], ...] = ()
 
-    def note(self, ids: Collection[str], kept: KeptResponse, call: CallId) -> asyncio.Future[None] | None:
-        self.last = super().note(ids, kept, call)
-        return self.last
+    def note(self, note: Note) -> asyncio.Future[None]:
+        done = super().note(note)
+        self.under_way = (*self.under_way, done)
+        return done
 
 
 class Stage:
@@ -227,13 +228,13 @@ class Stage:
     @property
     def notes_under_way(self) -> bool:
         """Whether something is still to be noted of an answer."""
-        return self._kept.last is not None and not self._kept.last.done()
+        return not all(note.done() for note in self._kept.under_way)
 
     async def settled(self) -> None:
         """Let every task go on until it waits for the script."""
         await settled()
-        if self._kept.last is not None:
-            await asyncio.wait([self._kept.last])
+        if self._kept.under_way:
+            await asyncio.wait(self._kept.under_way)
             await settled()
 
     async def close(self) -> None:

@@ -174,14 +174,13 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
 
 def _notes(road: Road, dispatched: Dispatched, outgoing: Outgoing, call: Progress) -> AnswerNotes:
     """Where and whose what the answer tells of is: as the response that was asked for, or here and the caller's."""
-    kept, about = road.kept, outgoing.about
-    if about is not None:
-        return AnswerNotes(kept, kept.note_unknown, about, call.call_id)
+    if outgoing.about is not None:
+        return AnswerNotes(road.kept.note, outgoing.about, call.call_id, unless_known=True)
     assert call.principal is not None, "a planned call has its principal"
     assert call.model is not None, "and its model"
     way, now_ns = dispatched.way, road.clock.now_ns()
     made = KeptResponse(way.uplink.provider, way.model, call.model, call.principal, now_ns)
-    return AnswerNotes(kept, kept.note, made, call.call_id)
+    return AnswerNotes(road.kept.note, made, call.call_id)
 
 
 def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:

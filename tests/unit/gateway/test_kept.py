@@ -18,7 +18,7 @@ from turnpike.gateway.kept.response import KeptResponse, may_touch
 
 
 def note(files: KeptFiles, name: str, provider: str, model: str) -> None:
-    files.remember([name], KeptResponse(provider, model, "fast", ALICE, START_NS))
+    files.remember([(name, KeptResponse(provider, model, "fast", ALICE, START_NS))])
 
 
 def found_by(files: KeptFiles, name: str) -> KeptResponse | None:
@@ -82,7 +82,7 @@ class SetClock:
 
 kept = KeptFiles(Path(sys.argv[1]), 0, SetClock())
 for number in range(100):
-    kept.remember([f"resp_{number}"], KeptResponse("openai", "m", "fast", Principal("acme", "research"), 0))
+    kept.remember([(f"resp_{number}", KeptResponse("openai", "m", "fast", Principal("acme", "research"), 0))])
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path), str(START_NS)], check=False)
@@ -196,7 +196,7 @@ def test_a_response_and_its_items_are_noted_and_found_together(
 ) -> None:
     first, second = workers
     kept = KeptResponse("openai", "m", "fast", ALICE, START_NS)
-    first.remember(["resp_1", "msg_1", "rs_1"], kept)
+    first.remember([("resp_1", kept), ("msg_1", kept), ("rs_1", kept)])
     assert second.look_up(["rs_1", "resp_1", "rs_2"]) == ({"rs_1": kept, "resp_1": kept}, True)
 
 

@@ -16,7 +16,7 @@ from tests.unit.gateway.keyed_calls import in_a_loop
 from turnpike.domain.errors import Overloaded
 from turnpike.domain.ids import CallId
 from turnpike.domain.principal import Principal
-from turnpike.gateway.kept.answer_notes import AnswerNotes
+from turnpike.gateway.kept.answer_notes import AnswerNotes, Note
 from turnpike.gateway.kept.bounds import KeptBounds
 from turnpike.gateway.kept.files import KeptFiles
 from turnpike.gateway.kept.response import KeptResponse
@@ -35,9 +35,7 @@ def clock() -> SetClock:
 
 async def noted(kept: KeptResponses, ids: Collection[str], made: KeptResponse) -> None:
     """As an answer waits for it."""
-    note = kept.note(ids, made, CALL)
-    assert note is not None
-    await kept.noted(note, CALL)
+    await kept.note(Note(tuple(ids), made, CALL))
 
 
 def test_more_searches_than_may_wait_are_told_to_come_again(tmp_path: Path, clock: SetClock) -> None:
@@ -50,7 +48,7 @@ def test_more_searches_than_may_wait_are_told_to_come_again(tmp_path: Path, cloc
             await kept.close()
 
     before = KeptFiles(tmp_path, 0, clock)
-    before.remember(["resp_1"], MADE)
+    before.remember([("resp_1", MADE)])
     before.close()
     assert list(asyncio.run(asked(1))) == ["resp_1"]
     with pytest.raises(Overloaded):
@@ -127,20 +125,39 @@ def test_a_disk_that_hangs_keeps_nobody_waiting_for_good(tmp_path: Path, clock: 
     asyncio.run(asked())
 
 
+def a_note(*ids: str, call: str = CALL) -> Note:
+    return Note(ids, MADE, CallId(call))
+
+
 @in_a_loop
 async def test_a_disk_that_hangs_keeps_an_answer_waiting_no_longer_than_its_bound(tmp_path: Path) -> None:
     with hung_log(tmp_path) as disk, capture_logs() as logs:
         kept = KeptResponses(tmp_path, 0, SetClock(), KeptBounds(note_seconds=0.01))
-        note = kept.note(ASKED, MADE, CALL)
-        assert note is not None
-        await kept.noted(note, CALL)
-        assert not note.done()
-        assert [(log["event"], log["reason"]) for log in logs] == [
-            ("response.not_noted", "the disk did not answer within 0.01 s")
-        ]
+        first = kept.note(a_note("resp_1", call="first"))
+        await asyncio.sleep(0)
+        second = kept.note(a_note("resp_2", call="second"))
+        assert not first.done()
+        await asyncio.gather(first, second)
+        # By now it is known to hang: whoever comes later does not wait at all.
+        assert kept.note(a_note("resp_3", call="third")).done()
+        assert {(log["event"], log["call"], log["reason"]) for log in logs} == {
+            ("response.not_noted", call, "the disk did not answer within 0.01 s")
+            for call in ("first", "second", "third")
+        }
         disk.answer()
-        await note
-        assert [line[:10] for line in disk.lines()] == [b'["resp_1",']
+        await kept.close()
+        assert [line[:9] for line in disk.lines()] == [b'["resp_%d"' % number for number in (1, 2, 3)]
+
+
+@in_a_loop
+async def test_a_disk_that_answers_again_is_waited_for_again(tmp_path: Path) -> None:
+    with hung_log(tmp_path) as disk:
+        kept = KeptResponses(tmp_path, 0, SetClock(), KeptBounds(note_seconds=0.01))
+        await kept.note(a_note("resp_1"))
+        disk.answer()
+        async with asyncio.timeout(5):
+            while kept.note(a_note("resp_2")).done():
+                await asyncio.sleep(0.001)
         await kept.close()
 
 
@@ -148,21 +165,48 @@ async def test_a_disk_that_hangs_keeps_an_answer_waiting_no_longer_than_its_boun
 async def test_where_as_many_wait_for_the_disk_as_may_nothing_more_waits(tmp_path: Path) -> None:
     with hung_log(tmp_path) as disk, capture_logs() as logs:
         kept = KeptResponses(tmp_path, 0, SetClock(), KeptBounds(notes_max=1))
-        assert kept.note(ASKED, MADE, CALL) is not None
-        assert kept.note(["resp_2"], MADE, CALL) is None
-        assert [log["reason"] for log in logs] == ["1 others wait for the disk"]
+        first = kept.note(a_note("resp_1"))
+        await asyncio.sleep(0)
+        second, third = kept.note(a_note("resp_2")), kept.note(a_note("resp_3", call="third"))
+        assert (first.done(), second.done(), third.done()) == (False, False, True)
+        assert [(log["call"], log["reason"]) for log in logs] == [("third", "1 others wait for the disk")]
         disk.answer()
+        await kept.close()
+        assert [line[:9] for line in disk.lines()] == [b'["resp_1"', b'["resp_2"']
+
+
+@in_a_loop
+async def test_notes_of_one_turn_are_one_write_and_none_is_lost_for_anothers_fault(tmp_path: Path) -> None:
+    kept = KeptResponses(tmp_path, 0, SetClock())
+    with capture_logs() as logs:
+        async with asyncio.timeout(5):
+            await asyncio.gather(
+                *(kept.note(a_note(name, call=name[:6])) for name in ("resp_1", "x" * 5_000, "resp_2"))
+            )
+    assert [(log["call"], "bytes" in log["reason"]) for log in logs] == [("xxxxxx", True)]
+    assert set(await kept.find(("resp_1", "resp_2"))) == {"resp_1", "resp_2"}
+    await kept.close()
+
+
+@in_a_loop
+async def test_who_waits_no_more_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    with hung_log(tmp_path) as disk:
+        kept = KeptResponses(tmp_path, 0, SetClock())
+        left, stays = kept.note(a_note("resp_1")), kept.note(a_note("resp_2"))
+        left.cancel()
+        disk.answer()
+        await stays
+        assert [line[:9] for line in disk.lines()] == [b'["resp_1"', b'["resp_2"']
         await kept.close()
 
 
 @in_a_loop
 async def test_questions_are_answered_while_notes_hang(tmp_path: Path) -> None:
     writer = KeptFiles(tmp_path, 1, SetClock())
-    writer.remember(ASKED, MADE)
+    writer.remember([("resp_1", MADE)])
     with hung_log(tmp_path) as disk:
         kept = KeptResponses(tmp_path, 0, SetClock())
-        note = kept.note(["resp_2"], MADE, CALL)
-        assert note is not None
+        note = kept.note(a_note("resp_2"))
         assert await kept.find(ASKED) == {"resp_1": MADE}
         assert not note.done()
         disk.answer()
@@ -173,22 +217,23 @@ async def test_questions_are_answered_while_notes_hang(tmp_path: Path) -> None:
 @in_a_loop
 async def test_what_is_begun_when_the_worker_stops_is_noted(tmp_path: Path) -> None:
     kept = KeptResponses(tmp_path, 0, SetClock())
-    for number in range(50):
-        kept.note([f"resp_{number}"], MADE, CALL)
+    names = [f"resp_{number}" for number in range(50)]
+    for name in names:
+        kept.note(a_note(name))
     await kept.close()
     after = KeptFiles(tmp_path, 0, SetClock())
-    assert len(after.look_up([f"resp_{number}" for number in range(50)])[0]) == 50
+    assert list(after.look_up(names)[0]) == names
     after.close()
 
 
 @in_a_loop
 async def test_what_is_asked_for_again_is_noted_once_and_stays_its_owners(tmp_path: Path) -> None:
     kept = KeptResponses(tmp_path, 0, SetClock())
-    await noted(kept, ["msg_1"], MADE)
+    await kept.note(a_note("msg_1"))
     bobs = KeptResponse("openai", "m", "fast", BOB, START_NS)
     sizes = []
     for _ in range(3):
-        notes = AnswerNotes(kept, kept.note_unknown, bobs, CALL)
+        notes = AnswerNotes(kept.note, bobs, CALL, unless_known=True)
         notes.begin(("msg_1", "msg_2"))
         await notes.done()
         sizes.append(log_of(tmp_path, 0).stat().st_size)
@@ -200,7 +245,7 @@ async def test_what_is_asked_for_again_is_noted_once_and_stays_its_owners(tmp_pa
 @in_a_loop
 async def test_an_answer_notes_each_id_once(tmp_path: Path) -> None:
     kept = KeptResponses(tmp_path, 0, SetClock())
-    notes = AnswerNotes(kept, kept.note, MADE, CALL)
+    notes = AnswerNotes(kept.note, MADE, CALL)
     for ids in (("resp_1", "msg_1"), ("msg_1", "msg_2", "msg_2"), ("msg_1",), ()):
         notes.begin(ids)
     await notes.done()

@@ -22,8 +22,8 @@ from turnpike.ports.clock import Clock
 class KeptFiles:
     """The kept responses of all workers that share `folder`, by the ids of responses and of items.
 
-    Everything blocks: call it off the event loop. `remember`, `remember_unknown` and `close` are for one thread at
-    a time; `look_up` and `search` are for any. Raises OSError where the folder cannot be made or read.
+    Everything blocks: call it off the event loop. `remember` and `close` are for one thread at a time; `look_up`
+    and `search` are for any. Raises OSError where the folder cannot be made or read.
     """
 
     def __init__(self, folder: Path, slot: int, clock: Clock, bounds: KeptBounds = BOUNDS) -> None:
@@ -36,21 +36,16 @@ class KeptFiles:
         self._closing = Event()
         self._log.open_day(clock.now_ns())
 
-    def remember(self, ids: Collection[str], kept: KeptResponse) -> None:
-        """Note who keeps what has these ids; it is with the operating system when this returns.
+    def remember(self, ids: Collection[tuple[str, KeptResponse]]) -> None:
+        """Note who keeps what has each id, in one write; it is with the operating system when this returns.
 
         Raises ValueError where no line can hold an id, OSError where the lines could not be written:
         nobody can find the response through Turnpike then.
         """
-        lines = [line_of(name, kept) for name in ids]
+        lines = [line_of(name, kept) for name, kept in ids]
         self._log.open_day(self._clock.now_ns())
         if lines:
             self._log.append(b"\n".join(lines))
-
-    def remember_unknown(self, ids: Collection[str], kept: KeptResponse) -> None:
-        """Note those of the ids that the newest lines do not tell of. Raises as `remember` and `look_up` do."""
-        known, _ = self.look_up(ids)
-        self.remember([name for name in ids if name not in known], kept)
 
     def look_up(self, ids: Collection[str]) -> tuple[dict[str, KeptResponse], bool]:
         """What the newest lines say of these ids, and whether there are no others to be searched.

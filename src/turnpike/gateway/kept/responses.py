@@ -7,23 +7,22 @@ go on from it or from one of its items, on any worker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from turnpike.domain.errors import Overloaded
-from turnpike.domain.ids import CallId
 from turnpike.gateway.disk import DiskThreads, within
+from turnpike.gateway.kept.answer_notes import Note
 from turnpike.gateway.kept.bounds import BOUNDS, KeptBounds
 from turnpike.gateway.kept.files import KeptFiles
 from turnpike.gateway.kept.response import KeptResponse
+from turnpike.gateway.kept.writer import NoteWriter
 from turnpike.ports.clock import Clock
 
 CLOSE_SECONDS: Final = 1.0
-
-Remember = Callable[[Collection[str], KeptResponse], None]
 
 
 class KeptResponses:
@@ -37,30 +36,13 @@ class KeptResponses:
     def __init__(self, folder: Path, slot: int, clock: Clock, bounds: KeptBounds = BOUNDS) -> None:
         self._files = KeptFiles(folder, slot, clock, bounds)
         self._bounds = bounds
-        self._noting = DiskThreads("kept-note", 1, bounds.notes_max)
+        self._writer = NoteWriter(self._files, bounds)
         self._looking = DiskThreads("kept-look-up", 1, bounds.looks_max)
         self._searching = DiskThreads("kept-search", 1, bounds.searches_max)
 
-    def note(self, ids: Collection[str], kept: KeptResponse, call: CallId) -> asyncio.Future[None] | None:
-        """Begin to note who keeps what has these ids, for the call that told of them.
-
-        Done when any worker finds them. Nothing is raised: what could not be noted is logged. None where so much
-        waits for the disk already that this is not noted at all.
-        """
-        return self._begin(self._files.remember, ids, kept, call)
-
-    def note_unknown(
-        self, ids: Collection[str], kept: KeptResponse, call: CallId
-    ) -> asyncio.Future[None] | None:
-        """Likewise those of the ids that the newest lines do not tell of: what is asked for often is noted once."""
-        return self._begin(self._files.remember_unknown, ids, kept, call)
-
-    async def noted(self, note: asyncio.Future[None], call: CallId) -> None:
-        """Wait until it is done, but no longer than an answer may wait for it; it goes on all the same."""
-        try:
-            await within(self._bounds.note_seconds, note)
-        except TimeoutError:
-            _say_not_noted(call, f"the disk did not answer within {self._bounds.note_seconds:g} s")
+    def note(self, note: Note) -> asyncio.Future[None]:
+        """Begin to note it. Done when any worker finds it, or when it is of no use to wait: the log says so then."""
+        return self._writer.write(note)
 
     async def find(self, ids: Collection[str]) -> dict[str, KeptResponse]:
         """What is known of each; what is not there was not noted in the last 30 days.
@@ -79,17 +61,8 @@ class KeptResponses:
     async def close(self) -> None:
         """Note and find nothing more; notes that were begun get a moment, and a search under way ends soon."""
         self._files.stop_searching()
-        self._noting.begin(self._files.close)
-        for threads in (self._noting, self._looking, self._searching):
-            await threads.close(CLOSE_SECONDS)
-
-    def _begin(
-        self, remember: Remember, ids: Collection[str], kept: KeptResponse, call: CallId
-    ) -> asyncio.Future[None] | None:
-        if self._noting.is_full:
-            _say_not_noted(call, f"{self._bounds.notes_max} others wait for the disk")
-            return None
-        return self._noting.begin(_remember, remember, ids, kept, call)
+        for part in (self._writer, self._looking, self._searching):
+            await part.close(CLOSE_SECONDS)
 
     async def _find(self, ids: Collection[str]) -> dict[str, KeptResponse]:
         if self._looking.is_full:
@@ -102,18 +75,6 @@ class KeptResponses:
             raise Overloaded("As many searches for older response ids wait here as may; try again.")
         searching = self._searching.begin(self._files.search, [name for name in ids if name not in found])
         return found | await within(self._bounds.search_seconds, searching)
-
-
-def _remember(remember: Remember, ids: Collection[str], kept: KeptResponse, call: CallId) -> None:
-    """In a thread. The caller has its answer all the same; only asking for it again will not find it."""
-    try:
-        remember(ids, kept)
-    except (OSError, ValueError) as fault:
-        _say_not_noted(call, str(fault))
-
-
-def _say_not_noted(call: CallId, reason: str) -> None:
-    structlog.get_logger().error("response.not_noted", call=call, reason=reason)
 
 
 def _unreadable(reason: str) -> Overloaded:
