@@ -92,3 +92,8 @@ def value(page: bytes, name: str, **labels: str) -> float | None:
     """One sample of the page; None where it is not there."""
     lines = [line for line in page.splitlines(keepends=True) if line.startswith(name.encode())]
     return samples_of(b"".join(lines)).get((name, frozenset(labels.items())))
+
+
+def calls_shown(page: bytes) -> float | None:
+    """The calls of a page that succeeded; None where it shows none."""
+    return value(page, "turnpike_calls_total", surface="openai.chat", status="succeeded")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,41 +14,6 @@ from turnpike.gateway.metrics.counts_file import SERIES_PER_METRIC, CountsFile
 from turnpike.gateway.metrics.layout import CELL_BYTES, HEADER, walk_series
 from turnpike.gateway.metrics.shared import SharedMetrics
 from turnpike.gateway.metrics.table import ATTEMPTS, COUNTED
-
-WITHOUT_DESCRIPTORS = """
-import os, resource, sys
-from contextlib import suppress
-from pathlib import Path
-from tests.unit.gateway.outcomes import an_attempt, an_outcome, page_of, value
-from turnpike.gateway.metrics.layout import Reading
-from turnpike.gateway.metrics.shared import SharedMetrics
-
-metrics = SharedMetrics(Path(sys.argv[1]), 0, lambda: [Reading("turnpike_calls_in_flight", (), 9)])
-metrics.observe(an_outcome(an_attempt()))
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-taken = []
-with suppress(OSError):
-    while True:
-        taken.append(os.open(os.devnull, os.O_RDONLY))
-for _ in range(3):
-    metrics.refresh()
-    metrics.flush()
-for descriptor in taken:
-    os.close(descriptor)
-page = page_of(metrics)
-metrics.close()
-assert value(page, "turnpike_calls_in_flight") == 9
-assert value(page, "process_open_fds", worker="0") is not None
-"""
-
-
-def test_a_worker_without_a_free_descriptor_counts_on_and_says_so_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WITHOUT_DESCRIPTORS, str(tmp_path)]
-    ended = subprocess.run(
-        command, check=False, cwd=Path(__file__).parents[3], capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("metrics.not_read") == 1
 
 
 def test_the_end_waits_for_whoever_writes_and_nothing_is_written_after_it(tmp_path: Path) -> None:

@@ -4,44 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.unit.gateway.outcomes import an_attempt, an_outcome, no_gauges, page_of, value
+from tests.unit.gateway.outcomes import an_attempt, an_outcome, calls_shown, no_gauges, page_of, value
 from turnpike.gateway.metrics.layout import CAPACITY_BYTES, HEADER, LAYOUT_DIGEST, MARK, SERIES_AT, Reading
 from turnpike.gateway.metrics.shared import SharedMetrics
-
-COUNTING = """
-import os, signal, sys
-from pathlib import Path
-from tests.unit.gateway.outcomes import an_attempt, an_outcome
-from turnpike.gateway.metrics.layout import Reading
-from turnpike.gateway.metrics.shared import SharedMetrics
-
-def gauges():
-    return [Reading("turnpike_calls_in_flight", (), 9)]
-
-metrics = SharedMetrics(Path(sys.argv[1]), int(sys.argv[2]), gauges)
-for _ in range(int(sys.argv[3])):
-    metrics.observe(an_outcome(an_attempt()))
-metrics.refresh()
-metrics.flush()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def count_and_be_killed(folder: Path, slot: int, calls: int) -> None:
-    command = [sys.executable, "-c", COUNTING, str(folder), str(slot), str(calls)]
-    ended = subprocess.run(command, check=False, cwd=Path(__file__).parents[3])
-    assert ended.returncode == -9
-
-
-def calls_shown(page: bytes) -> float | None:
-    return value(page, "turnpike_calls_total", surface="openai.chat", status="succeeded")
 
 
 def file_of(folder: Path, worker: str) -> Path:
@@ -82,33 +52,6 @@ def test_any_worker_shows_the_sum_of_all(tmp_path: Path) -> None:
         assert value(page, "process_resident_memory_bytes", worker="2") is not None
     for worker in workers:
         worker.close()
-
-
-def test_the_successor_of_a_killed_worker_goes_on_with_its_counts(tmp_path: Path) -> None:
-    count_and_be_killed(tmp_path, 0, 1000)
-    successor = SharedMetrics(tmp_path, 0, no_gauges)
-    assert calls_shown(page_of(successor)) == 1000
-    successor.observe(an_outcome(an_attempt()))
-    assert calls_shown(page_of(successor)) == 1001
-    successor.close()
-
-
-def test_counts_of_a_slot_that_is_no_longer_used_stay_and_its_gauges_go(tmp_path: Path) -> None:
-    count_and_be_killed(tmp_path, 7, 10)
-    worker = SharedMetrics(tmp_path, 0, no_gauges)
-    page = page_of(worker)
-    assert calls_shown(page) == 10
-    assert value(page, "turnpike_calls_in_flight") is None
-    assert value(page, "process_open_fds", worker="7") is None
-    worker.close()
-
-
-def test_a_successor_shows_no_gauge_of_the_worker_before(tmp_path: Path) -> None:
-    count_and_be_killed(tmp_path, 0, 1)
-    successor, other = SharedMetrics(tmp_path, 0, no_gauges), SharedMetrics(tmp_path, 1, no_gauges)
-    assert value(page_of(other), "turnpike_calls_in_flight") is None
-    successor.close()
-    other.close()
 
 
 def test_a_worker_counts_beside_one_of_its_slot_that_still_drains(tmp_path: Path) -> None:
