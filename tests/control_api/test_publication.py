@@ -4,94 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
-import httpx
 import msgspec
 import pytest
-from fastapi import FastAPI
 
 from tests.control_api.bench import Bench, caller, made_key
+from tests.control_api.workers import control, working
 from turnpike.adapters.sql.store import SqlStore, open_postgres_store
 from turnpike.control.app import make_control
-from turnpike.control.publish import OFFER_SECONDS
 from turnpike.domain.errors import StoreUnavailable
-from turnpike.domain.snapshot import decode_snapshot
 from turnpike.ports.sealing import local_token, node_token
 from turnpike.ports.store import StoredSnapshot
 
 pytestmark = pytest.mark.anyio
 
 BOUND_SECONDS = 10
-
-
-class Worker:
-    """A gateway worker as control sees one: asks, provisions, says what it runs."""
-
-    def __init__(self, app: FastAPI, token: str, name: str, refuses: bool) -> None:
-        self._client = caller(app, token)
-        self._name = name
-        self.refuses = refuses
-        self.awake = asyncio.Event()
-        self.awake.set()
-        self.was_offered = asyncio.Event()
-        self.running: str | None = None
-        self.served: list[str] = []
-        self.keys: dict[str, bool] = {}
-
-    async def work(self) -> None:
-        """Ask and obey, for ever."""
-        held: dict[str, bytes] = {}
-        refused = None
-        while True:
-            report = {
-                "worker": self._name,
-                "pid": 7,
-                "state": "ready" if self.running else "starting",
-                "running": self.running,
-                "offered": next(iter(held), None),
-                "refused": refused,
-                "fault": "no such certificate file" if refused else None,
-            }
-            answer = await self._client.post("/internal/v1/link", json=report)
-            if answer.status_code == 204:
-                return
-            version = answer.headers["x-turnpike-snapshot"]
-            if answer.headers["x-turnpike-phase"] == "offer":
-                self.was_offered.set()
-                await self.awake.wait()
-                refused = version if self.refuses else None
-                held = {} if self.refuses else {version: answer.content}
-                continue
-            snapshot = decode_snapshot(answer.content or held[version])
-            held, self.running = {}, version
-            self.served.append(version)
-            self.keys = {key.name: key.revoked for key in snapshot.keys}
-
-
-@asynccontextmanager
-async def working(bench: Bench, app: FastAPI, *refusing: bool) -> AsyncIterator[list[Worker]]:
-    """Workers that control knows to run something; `refusing` says of each whether it refuses what it is offered."""
-    token = node_token(bench.plane.seal)
-    workers = [Worker(app, token, f"host/{slot}", refuses) for slot, refuses in enumerate(refusing)]
-    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(worker.work()) for worker in workers]
-        while sum(view.report.running is not None for view in app.state.road.publication.workers()) < len(
-            workers
-        ):
-            await asyncio.sleep(0)
-        yield workers
-        for task in running:
-            task.cancel()
-
-
-@asynccontextmanager
-async def control(bench: Bench) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    """A serving app and its local administrator."""
-    async with bench.serving() as app, caller(app, local_token(bench.plane.seal)) as client:
-        yield app, client
 
 
 async def test_a_change_reaches_every_worker(bench: Bench) -> None:
@@ -165,99 +94,6 @@ async def test_a_revocation_waits_for_no_worker_that_hangs_and_for_no_other_chan
             assert (live.keys["k"], hung.keys["k"]) == (True, True)
         assert changing.result().status_code == 201
         assert (await client.get("/api/v1/keys/k")).json()["meta"]["revoked_at"] is not None
-
-
-SOON_SECONDS = 1
-"""What ends a key's validity is in force by then, whoever hangs."""
-
-KEYS = [
-    {"name": "k", "role": "viewer", "secret": "a-brought-key-number-1"},
-    {"name": "stays", "role": "viewer"},
-]
-
-Ending = Callable[[httpx.AsyncClient], Coroutine[Any, Any, httpx.Response]]
-
-
-def applying(keys: list[dict[str, Any]], **more: object) -> Ending:
-    return lambda client: client.post("/api/v1/apply?owner=d", json={"keys": keys, **more})
-
-
-ENDINGS: dict[str, Ending] = {
-    "revocation": lambda client: client.post("/api/v1/keys/k/revoke"),
-    "rotation": lambda client: client.post(
-        "/api/v1/keys/k/rotate", json={"secret": "a-brought-key-number-2", "overlap_seconds": 1}
-    ),
-    "removal": lambda client: client.delete("/api/v1/keys/k"),
-    "revoked": lambda client: client.put("/api/v1/keys/k", json={**KEYS[0], "revoked": True}),
-    "revoked in a document": applying([{**KEYS[0], "revoked": True}, KEYS[1]]),
-    "removed from a document": applying([KEYS[1]]),
-    "another secret in a document": applying([{**KEYS[0], "secret": "a-brought-key-number-3"}, KEYS[1]]),
-    "an earlier end in a document": applying([{**KEYS[0], "expires_at": "2020-01-01T00:00:00Z"}, KEYS[1]]),
-}
-
-
-async def offered_to(
-    worker: Worker, client: httpx.AsyncClient, tasks: asyncio.TaskGroup
-) -> asyncio.Task[httpx.Response]:
-    """A change that the worker is being asked about, and says nothing to."""
-    worker.awake.clear()
-    changing = tasks.create_task(client.put("/api/v1/keys/other", json={"role": "viewer"}))
-    await worker.was_offered.wait()
-    return changing
-
-
-@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-async def test_whatever_ends_a_secrets_validity_waits_for_no_worker_and_no_other_change(
-    bench: Bench, ending: Ending
-) -> None:
-    async with control(bench) as (app, client):
-        assert (await applying(KEYS)(client)).status_code == 200
-        async with working(bench, app, False, False) as (live, hung), asyncio.TaskGroup() as tasks:
-            changing = await offered_to(hung, client, tasks)
-            before = live.running
-            async with asyncio.timeout(SOON_SECONDS):
-                ended = tasks.create_task(ending(client))
-                while live.running == before:
-                    await asyncio.sleep(0)
-            assert "other" not in live.keys
-            hung.awake.set()
-        assert (ended.result().status_code // 100, changing.result().status_code) == (2, 201)
-
-
-async def test_what_only_ends_a_secrets_validity_is_offered_to_nobody(bench: Bench) -> None:
-    async with control(bench) as (app, client):
-        await applying(KEYS)(client)
-        async with working(bench, app, False) as (worker,):
-            assert (await applying([KEYS[1]])(client)).status_code == 200
-            assert "k" not in worker.keys
-            assert not worker.was_offered.is_set()
-
-
-async def test_a_removal_with_something_to_provision_is_offered_and_waits_for_nobody_for_long(
-    bench: Bench,
-) -> None:
-    provider = {"name": "p", "kind": "openai-compatible", "base_url": "http://127.0.0.1:9000/v1"}
-    async with control(bench) as (app, client):
-        await applying(KEYS)(client)
-        async with working(bench, app, False, False) as (live, hung), asyncio.TaskGroup() as tasks:
-            await offered_to(hung, client, tasks)
-            # Half a second for the offer under way, and half a second for its own: far from five.
-            async with asyncio.timeout(OFFER_SECONDS * 0.8):
-                tasks.create_task(applying([KEYS[1]], providers=[provider])(client))
-                while "k" in live.keys:
-                    await asyncio.sleep(0.001)
-            hung.awake.set()
-
-
-async def test_a_removal_with_something_that_a_worker_refuses_is_made_nowhere(bench: Bench) -> None:
-    provider = {"name": "p", "kind": "openai-compatible", "base_url": "http://127.0.0.1:9000/v1"}
-    async with control(bench) as (app, client):
-        await applying(KEYS)(client)
-        async with working(bench, app, False, True) as (live, _):
-            answer = await applying([KEYS[1]], providers=[provider])(client)
-            assert answer.status_code == 409
-            assert "k" in live.keys
-        assert (await client.get("/api/v1/keys/k")).status_code == 200
 
 
 async def test_many_revocations_at_once_are_all_carried_out_beside_a_change(bench: Bench) -> None:

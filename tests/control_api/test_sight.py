@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.control_api.bench import KINDS, Bench, CountedRandomness, SetClock, applied, caller, made_key
-from tests.control_api.test_publication import working
+from tests.control_api.workers import working
 from turnpike.adapters.sealing.seal import MasterKeySeal
 from turnpike.adapters.sql.store import open_sqlite_store
 from turnpike.control.plane import Plane
