@@ -3,6 +3,7 @@
 The gateway's own parts are put together as a worker puts them; in place of sockets, the bytes of a caller and of a
 provider are handed to its connections. What the kernel and the event loop's reading and writing cost is left out, and so
 is most of what makes other measurements swing: it judges a change to the hot path on a machine that does other work.
+`--bytecodes` counts the interpreter's instructions instead, function by function: a figure that no other work can move.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Any
 
 import uvloop
 
+from bench.bytecodes import BytecodeCount
 from bench.figures import median_of
 from bench.stream_upstream import REPLY
 from bench.wire import CHAT_PATH, PLAIN_MODEL, chat_body, post
@@ -73,18 +75,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--sdk", action="store_true", help="send the headers that OpenAI's SDK sends")
+    parser.add_argument(
+        "--bytecodes", action="store_true", help="count bytecodes in place of time, in one round"
+    )
     options = parser.parse_args()
+    count = BytecodeCount() if options.bytecodes else None
     with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as folder:
-        bench = _Bench(Path(folder), options.connections, SDK_HEADERS if options.sdk else {})
+        bench = _Bench(Path(folder), options.connections, SDK_HEADERS if options.sdk else {}, count)
         rounds = uvloop.run(bench.run(options.calls, options.rounds))
+    if count is not None:
+        print(count.table(options.calls))
+        return
     print(" ".join(f"{each:.2f}" for each in rounds))
     print(f"{median_of(rounds):.2f} µs of processor time a call, lowest {min(rounds):.2f}")
 
 
 class _Bench:
-    def __init__(self, folder: Path, connections: int, headers: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, connections: int, headers: dict[str, str], count: BytecodeCount | None
+    ) -> None:
         self._folder = folder
         self._connections = connections
+        self._count = count
         self._request = post(
             CHAT_PATH,
             "127.0.0.1:8080",
@@ -114,6 +126,9 @@ class _Bench:
             gc.collect()
             gc.freeze()
             taken = [await _round(callers, calls) for _ in range(rounds + 1)]
+            if self._count is not None:
+                with self._count:
+                    await _round(callers, calls)
             for caller in callers:
                 caller.leave()
         deadlines.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,13 +34,12 @@ class CallerSends(msgspec.Struct, frozen=True):
     query: str = ""
 
     async def play(self, stage: Stage, group: asyncio.TaskGroup) -> None:
-        speech, suffix = CALLS[self.path]
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         headers = {b"x-api-key": KEY.encode()} | {
             name.encode(): value.encode() for name, value in self.headers.items()
         }
         request = Request("POST", self.path, self.query.encode(), headers, body, "127.0.0.1", 0)
-        stage.call(group, speech, partial(plan_call, suffix=suffix), request)
+        stage.call(group, CALLS[self.path], plan_call, request)
 
 
 class CallerReadsNoMore(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from turnpike.gateway.aside import Aside
 from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.gate import Gate
-from turnpike.gateway.headers import NOT_UPSTREAM
+from turnpike.gateway.headers import NOT_UPSTREAM, Sieve
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.recording import Memory
@@ -266,7 +266,7 @@ class Stage:
             paths={surface: path.encode() for surface, path in kind.paths.items()},
             models_head=b"",
             fixed_heads=(b"host: provider\r\nauthorization: Bearer sk\r\n",),
-            dropped_names=NOT_UPSTREAM,
+            sieve=Sieve(NOT_UPSTREAM),
             limits=TimeLimits(),
             retries=1,
         )

@@ -58,10 +58,9 @@ def hangs(folder: Path) -> AbstractContextManager[HungLog]:
 
 
 def ask(stage: Stage, group: asyncio.TaskGroup, path: str = RESPONSES, **fields: object) -> None:
-    speech, suffix = CALLS[path]
     body = json.dumps({"model": "gpt", "input": "x"} | fields).encode()
     request = Request("POST", path, b"", {b"x-api-key": KEY.encode()}, body, "127.0.0.1", 0)
-    stage.call(group, speech, partial(plan_call, suffix=suffix), request)
+    stage.call(group, CALLS[path], plan_call, request)
 
 
 def answer(stage: Stage, *pieces: bytes, content_type: bytes = b"application/json") -> ScriptedAnswer:

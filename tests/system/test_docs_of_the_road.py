@@ -52,7 +52,7 @@ def test_the_command_line_example_runs(simulated: Road) -> None:
 
 def test_every_surface_is_on_its_page() -> None:
     page = (DOCS / "surfaces.md").read_text()
-    missing = [path for path, (speech, _) in CALLS.items() if speech.surface not in page]
+    missing = [path for path, speech in CALLS.items() if speech.surface not in page]
     assert missing == []
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.system.edge import Answer, a_request, body_of, running_edge, statuses, wait_until
 from turnpike.domain.errors import NotFound
 from turnpike.gateway.edge.limits import EdgeLimits, Phase
+from turnpike.gateway.edge.server import Server
 from turnpike.ports.http import Reply, Request
 
 
@@ -161,16 +163,18 @@ def test_an_expecting_request_of_http_1_0_behind_another_is_invited_by_nobody() 
         assert statuses(first + wire.read_to_end()) == [200, 200]
 
 
-def test_a_fault_in_a_connections_own_task_ends_that_connection_alone() -> None:
-    async def faulty() -> None:
-        raise ValueError("a fault of ours")
+def _put_in(server: Server, what: Any) -> None:
+    (connection,) = tuple(server._connections)
+    connection.queue.append(what)
 
+
+def test_a_fault_in_a_connections_own_task_ends_that_connection_alone() -> None:
     with running_edge(answers=ANSWERS) as edge, edge.connect() as one:
         one.send(a_request("GET", "/a"))
         one.read_answer()
-        (guest,) = edge.read(lambda server: tuple(server._connections))
+        edge.read(lambda server: _put_in(server, None))
         with edge.connect() as other:
-            edge.read(lambda server: server.spawn(faulty, guest))
+            one.send(a_request("GET", "/b"))
             assert one.read_to_end() == b""
             other.send(a_request("GET", "/other"))
             assert other.read_answer().endswith(b"/other 0")

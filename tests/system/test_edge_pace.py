@@ -186,7 +186,7 @@ def test_no_more_pipelined_requests_wait_than_the_limit_allows() -> None:
         wait_until(lambda: edge.requests, "the first request arrived")
         wire.send(b"GET / HTTP/1.1\r\nhost:a\r\n\r\n" * 8000)
         time.sleep(0.3)
-        waiting_requests.extend(edge.read(lambda server: [len(c._queue) for c in connections(server)]))
+        waiting_requests.extend(edge.read(lambda server: [len(c.queue) for c in connections(server)]))
     assert 4 <= waiting_requests[0] < 1000
 
 

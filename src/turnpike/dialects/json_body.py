@@ -114,19 +114,25 @@ def read_fields(text: bytes) -> tuple[Fields, Span]:
         _check_letters(fields)
     # Without a byte between its members an object is as long as they are: then none stands there twice, for
     # a repeated one would show in the length, and so would a key that is spelled with escapes.
-    span, at = (0, 0), 1
-    for name, value in fields.items():
-        at += len(name) + 3
-        end = at + len(value)
-        if name == "model":
-            span = (at, end)
-        at = end + 1
-    if at == len(text):
-        return fields, span
-    if len(text) - at == 2 * len(fields) - 1 and text == _spaced(fields):
-        shift = 2 * [*fields, "model"].index("model") + 1
-        return fields, (span[0] + shift, span[1] + shift) if span[1] else span
+    length = 1 + len(names) + sum(map(len, fields.values())) + 4 * len(fields)
+    if length == len(text):
+        return fields, _model_span(fields, 0)
+    if len(text) - length == 2 * len(fields) - 1 and text == _spaced(fields):
+        return fields, _model_span(fields, 1)
     return fields, _walk(text, fields)
+
+
+def _model_span(fields: Fields, spaces: int) -> Span:
+    """Where the model's value stands in an object with so many spaces after each colon and comma."""
+    if "model" not in fields:
+        return 0, 0
+    at = 1
+    for name, value in fields.items():
+        at += len(name) + 3 + spaces
+        if name == "model":
+            break
+        at += len(value) + 1 + spaces
+    return at, at + len(fields["model"])
 
 
 def _decode_fields(text: bytes) -> tuple[Fields, bytes]:
@@ -158,10 +164,14 @@ def _spaced(fields: Fields) -> bytes:
 
 def read_model(fields: Fields) -> str:
     """The model that a call names. Raises InvalidRequest where it names none."""
-    model = bytes(fields.get("model", b""))
-    if not model.startswith(b'"'):
-        raise InvalidRequest("The body's `model` must be a text: the name of the model that is to answer.")
-    name = decode_call(_text_decoder, model)
+    try:
+        name = _text_decoder.decode(fields.get("model", NULL))
+    except msgspec.ValidationError as fault:
+        raise InvalidRequest(
+            "The body's `model` must be a text: the name of the model that is to answer."
+        ) from fault
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise InvalidJson(f"The body's `model` is not JSON ({fault}).") from fault
     if _REPLACED in name:
         raise InvalidRequest("The body's `model` holds half a pair of surrogates, as no model's name does.")
     return name

@@ -201,7 +201,11 @@ def _open_stream() -> EventStream:
 RESPONSES: Final = Speech(
     OPENAI_RESPONSES, "generate_content", read_call, read_answer, _open_stream, RESPONSES_ERRORS
 )
-COMPACT: Final = Speech(OPENAI_RESPONSES, "generate_content", read_call, read_answer, None, RESPONSES_ERRORS)
-INPUT_TOKENS: Final = Speech(OPENAI_RESPONSES, "count_tokens", read_call, read_count, None, RESPONSES_ERRORS)
+COMPACT: Final = Speech(
+    OPENAI_RESPONSES, "generate_content", read_call, read_answer, None, RESPONSES_ERRORS, b"/compact"
+)
+INPUT_TOKENS: Final = Speech(
+    OPENAI_RESPONSES, "count_tokens", read_call, read_count, None, RESPONSES_ERRORS, b"/input_tokens"
+)
 KEPT: Final = Speech(OPENAI_RESPONSES, "retrieve", read_call, read_kept, _open_stream, RESPONSES_ERRORS)
 """Requests about a response that the provider keeps: they name no model."""

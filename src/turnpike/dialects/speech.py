@@ -41,6 +41,7 @@ class Speech(msgspec.Struct, frozen=True):
     """One surface in its dialect: functions over bytes, without I/O.
 
     operation: the name OpenTelemetry's GenAI conventions give to such calls.
+    suffix: what follows the path of the surface upstream, where several kinds of call share one.
     """
 
     surface: Surface
@@ -49,6 +50,7 @@ class Speech(msgspec.Struct, frozen=True):
     read_answer: Callable[[bytes], AnswerFacts]
     open_stream: Callable[[], EventStream] | None
     errors: ErrorShape
+    suffix: bytes = b""
 
 
 def with_model(body: bytes, span: tuple[int, int], model: str) -> bytes:

@@ -7,23 +7,20 @@ from typing import Final, NewType
 CallId = NewType("CallId", str)
 """A UUIDv7 in its 36-character form."""
 
-CHANCE_DIGITS: Final = 19
-"""Hexadecimal digits of chance that an id takes: 74 bits of them, and two that go unused."""
+CHANCE_DIGITS: Final = 18
+"""Hexadecimal digits of chance in an id: 72 bits, two fewer than there might be, so that the variant is always `8`."""
 
-_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+COUNTED_DIGITS: Final = 3
+"""The first of them, where ids of one moment are counted rather than left to chance (RFC 9562, 6.2, method 1)."""
 
 
 def uuid7(now_ns: int, chance: str) -> str:
     """A UUIDv7 of the moment `now_ns` and `CHANCE_DIGITS` hexadecimal digits (RFC 9562, 5.7)."""
-    return uuid7_of(uuid7_opening(now_ns // 1_000_000), chance)
+    opening, ending = uuid7_frame(now_ns // 1_000_000, chance[COUNTED_DIGITS:])
+    return opening + chance[:COUNTED_DIGITS] + ending
 
 
-def uuid7_opening(now_ms: int) -> str:
-    """What all ids of one millisecond begin with."""
+def uuid7_frame(now_ms: int, chance: str) -> tuple[str, str]:
+    """What ids of one millisecond begin and end with, around `COUNTED_DIGITS`; 15 digits of chance go into it."""
     time = f"{now_ms:012x}"
-    return f"{time[:8]}-{time[8:]}-7"
-
-
-def uuid7_of(opening: str, chance: str) -> str:
-    """The id that begins so."""
-    return f"{opening}{chance[:3]}-{_VARIANT[chance[3]]}{chance[4:7]}-{chance[7:19]}"
+    return f"{time[:8]}-{time[8:]}-7", f"-8{chance[:3]}-{chance[3:15]}"

@@ -19,13 +19,17 @@ NEVER: Final = float("inf")
 
 
 class Limited(ABC):
-    """Something with a deadline: subclasses say in `expire` what passing it means."""
+    """Something with a deadline: subclasses say in `expire` what passing it means.
 
-    __slots__ = ("bucket", "deadline")
+    bucket: the one it sits in, -1 where in none. looked_at_by: a deadline from then on needs no earlier bucket.
+    """
+
+    __slots__ = ("bucket", "deadline", "looked_at_by")
 
     def __init__(self) -> None:
         self.deadline = NEVER
         self.bucket = -1
+        self.looked_at_by = NEVER
 
     @abstractmethod
     def expire(self) -> None:
@@ -55,25 +59,21 @@ class Deadlines:
     def limit(self, thing: Limited, at: float) -> None:
         """Let `thing` expire at the loop's time `at`, within one tick; replaces what was set."""
         thing.deadline = at
-        if at == NEVER:
-            return
-        bucket = int(at / TICK_SECONDS) + 1
-        if 0 <= thing.bucket <= bucket:
-            return
-        self._place(thing, bucket)
+        if at < thing.looked_at_by:
+            self._place(thing, at)
 
     def forget(self, thing: Limited) -> None:
         """Drop `thing`, which is over."""
         thing.deadline = NEVER
         if thing.bucket >= 0:
             self._buckets.get(thing.bucket, set()).discard(thing)
-            thing.bucket = -1
+            thing.bucket, thing.looked_at_by = -1, NEVER
 
-    def _place(self, thing: Limited, bucket: int) -> None:
+    def _place(self, thing: Limited, at: float) -> None:
         if thing.bucket >= 0:
             self._buckets.get(thing.bucket, set()).discard(thing)
-        bucket = max(bucket, self._next)
-        thing.bucket = bucket
+        bucket = max(int(at / TICK_SECONDS) + 1, self._next)
+        thing.bucket, thing.looked_at_by = bucket, (bucket - 1) * TICK_SECONDS
         members = self._buckets.get(bucket)
         if members is None:
             members = self._buckets[bucket] = set()
@@ -98,12 +98,12 @@ class Deadlines:
         try:
             while due:
                 thing = due.pop()
-                thing.bucket = -1
+                thing.bucket, thing.looked_at_by = -1, NEVER
                 if thing.deadline <= now:
                     thing.deadline = NEVER
                     thing.expire()
                 elif thing.deadline != NEVER:
-                    self._place(thing, int(thing.deadline / TICK_SECONDS) + 1)
+                    self._place(thing, thing.deadline)
         finally:
             if due:  # One had a fault: the others are for the next tick.
                 self._buckets.setdefault(self._next, set()).update(due)

@@ -16,7 +16,7 @@ from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.catalogue import Way
 from turnpike.gateway.deadline_headers import Wishes
 from turnpike.gateway.grants import Grant
-from turnpike.gateway.headers import upstream_lines
+from turnpike.gateway.headers import travelling_lines
 from turnpike.gateway.outgoing import Outgoing
 from turnpike.gateway.progress import Progress
 from turnpike.ports.clock import Clock
@@ -57,7 +57,8 @@ class Dispatcher:
         """
         began = self._now()
         progress.dispatched_ns = self._clock.monotonic_ns()
-        unreached, provider = Unreached("No target of this model was tried."), ""
+        unreached: Unreached | None = None
+        provider = ""
         for way in grant.route.ways:
             patience = wishes.patience(way.limits, began)
             head = request_head(way, outgoing, progress.request.headers, self._turns)
@@ -87,7 +88,7 @@ class Dispatcher:
                 except asyncio.CancelledError as cancelled:
                     self._note_failure(progress, way, started_ns, why_cancelled(cancelled))
                     raise
-        raise unreachable(unreached, provider)
+        raise unreachable(unreached or Unreached("No target of this model was tried."), provider)
 
     def close_attempt(self, dispatched: Dispatched, progress: Progress) -> None:
         """Note how the attempt ended that brought an answer: as the call did."""
@@ -146,7 +147,7 @@ def request_head(way: Way, outgoing: Outgoing, headers: dict[bytes, bytes], turn
         way.path,
         outgoing.suffix,
         fixed,
-        upstream_lines(headers, uplink.dropped_names),
+        travelling_lines(headers, uplink.sieve),
     )
 
 

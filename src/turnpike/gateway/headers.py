@@ -8,6 +8,10 @@ from turnpike.gateway.upstream.retry_after import bounded_retry_after
 
 OURS: Final = b"x-turnpike-"
 
+KNOWN_NAMES: Final = 1024
+KNOWN_NAME_BYTES: Final = 64
+"""So many names of headers, of so many bytes, are known again."""
+
 PLAIN: Final = frozenset((b"keep-alive", b"close"))
 """What a `connection` header nearly always says; it names no other header."""
 
@@ -86,32 +90,44 @@ NOT_BACK: Final = frozenset(
 )
 
 
-def upstream_lines(headers: dict[bytes, bytes], dropped: frozenset[bytes]) -> bytes:
-    """The caller's header lines that go upstream, `dropped` (NOT_UPSTREAM and more) left out."""
-    named = headers.get(b"connection")
-    if named is not None and named not in PLAIN:
-        dropped |= _listed(named)
-    return b"".join(
-        [
-            b"%b: %b\r\n" % pair
-            for pair in headers.items()
-            if pair[0] not in dropped and not pair[0].startswith(OURS)
-        ]
-    )
+class Sieve(dict[bytes, bool]):
+    """Which header names travel one way: all but `stays` and ours. Verdicts are remembered, so that most cost a look."""
+
+    def __init__(self, stays: frozenset[bytes]) -> None:
+        super().__init__()
+        self.stays = stays
+
+    def __missing__(self, name: bytes) -> bool:
+        """A name that was not met before; what callers make up cannot fill the memory."""
+        travels = name not in self.stays and not name.startswith(OURS)
+        if len(self) < KNOWN_NAMES and len(name) <= KNOWN_NAME_BYTES:
+            self[name] = travels
+        return travels
+
+
+BACK: Final = Sieve(NOT_BACK)
 
 
 def back_lines(headers: dict[bytes, bytes]) -> bytes:
     """The provider's header lines that go back to the caller."""
-    lines = []
+    if b"retry-after" in headers or b"retry-after-ms" in headers:
+        headers = headers | {
+            name: bounded_retry_after(name, headers[name])
+            for name in (b"retry-after", b"retry-after-ms")
+            if name in headers
+        }
+    return travelling_lines(headers, BACK)
+
+
+def travelling_lines(headers: dict[bytes, bytes], sieve: Sieve) -> bytes:
+    """The header lines that travel the way of `sieve`: a caller's upstream, say."""
     named = headers.get(b"connection")
-    dropped = NOT_BACK if named is None or named in PLAIN else NOT_BACK | _listed(named)
-    for name, value in headers.items():
-        if name in dropped or name.startswith(OURS):
-            continue
-        if name in (b"retry-after", b"retry-after-ms"):
-            value = bounded_retry_after(name, value)
-        lines.append(b"%b: %b\r\n" % (name, value))
-    return b"".join(lines)
+    if named is not None and named not in PLAIN:
+        listed = _listed(named)
+        headers = {name: value for name, value in headers.items() if name not in listed}
+    lines = [b": ".join(pair) for pair in headers.items() if sieve[pair[0]]]
+    lines.append(b"")
+    return b"\r\n".join(lines)
 
 
 def _listed(named: bytes) -> set[bytes]:

@@ -25,6 +25,7 @@ from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
 from turnpike.gateway.gate import Gate
+from turnpike.gateway.grants import Grant
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.request_key import IDEMPOTENCY_KEY
 from turnpike.gateway.identities import Holder
@@ -81,11 +82,11 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
         with road.gate as serving:
             holder = serving.identities.identify(request, road.clock.now_ns())
             call.principal = holder.key.principal
-            planned = await plan(call, holder, serving, road.kept, road.aside)
+            grant, outgoing = await plan(call, holder, serving, road.kept, road.aside)
             if IDEMPOTENCY_KEY in request.headers:
-                await road.keys.carry(call, reply, partial(_carry_out, road, planned, call))
+                await road.keys.carry(call, reply, partial(_carry_out, road, grant, outgoing, call))
             else:
-                await _carry_out(road, planned, call, reply)
+                await _carry_out(road, grant, outgoing, call, reply)
     except TurnpikeError as error:
         _tell(error, call, reply)
     except asyncio.CancelledError as cancelled:
@@ -100,16 +101,16 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
         road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
 
 
-async def _carry_out(road: Road, planned: Planned, call: Progress, reply: Reply) -> None:
+async def _carry_out(road: Road, grant: Grant, outgoing: Outgoing, call: Progress, reply: Reply) -> None:
     """Have a provider answer the call, and tell whatever goes wrong with that."""
     try:
         wishes = read_wishes(call.request.headers)
-        dispatched = await road.dispatcher.dispatch(planned.grant, planned.outgoing, wishes, call)
+        dispatched = await road.dispatcher.dispatch(grant, outgoing, wishes, call)
     except TurnpikeError as error:
         _tell(error, call, reply)
         return
     try:
-        await _bring(road, dispatched, planned.outgoing, call, reply)
+        await _bring(road, dispatched, outgoing, call, reply)
     except ProviderError as refusal:
         _pass_on(refusal, dispatched, call, reply)
     except TurnpikeError as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from turnpike.dialects.openai_responses import asks_for_stream
 from turnpike.dialects.speech import CallBody
 from turnpike.domain.errors import LengthRequired, NotFound, UnsupportedMediaType
@@ -29,48 +27,35 @@ JSON: Final = b"application/json"
 USER: Final = b"x-turnpike-user"
 
 
-class Planned(msgspec.Struct, frozen=True, gc=False):
-    """A call that may go: the proof, and what to send."""
-
-    grant: Grant
-    outgoing: Outgoing
+Planned = tuple[Grant, Outgoing]
+"""A call that may go: the proof, and what to send."""
 
 
 async def plan_call(
-    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, aside: Aside, suffix: str
+    call: Progress, holder: Holder, serving: Serving, kept: KeptResponses, aside: Aside
 ) -> Planned:
     """A call whose body names a model. Raises whatever speaks against it."""
-    request = call.request
-    if not request.body:
-        _check_length(request.headers)
-    _check_content_type(request.headers.get(b"content-type", JSON))
-    principal = call.principal = _principal_of(request, holder)
-    read_call = call.speech.read_call
-    body = (
-        read_call(request.body)
-        if len(request.body) <= AT_ONCE_BYTES
-        else await aside.read(read_call, request.body)
-    )
-    call.model = body.model
-    call.stream = body.stream
-    call.tags = tags_of(request.headers, body.labels, holder.key)
-    grant = authorize(holder, call.speech.surface, body.model, serving.catalogue)
+    request, speech = call.request, call.speech
+    headers, sent = request.headers, request.body
+    if not sent:
+        _check_length(headers)
+    content_type = headers.get(b"content-type", JSON)
+    if content_type != JSON:
+        _check_content_type(content_type)
+    principal = holder.key.principal
+    if USER in headers:
+        principal = call.principal = _principal_of(request, holder)
+    body = speech.read_call(sent) if len(sent) <= AT_ONCE_BYTES else await aside.read(speech.read_call, sent)
+    call.model = model = body.model
+    call.stream = stream = body.stream
+    call.tags = tags_of(headers, body.labels, holder.key)
+    grant = authorize(holder, speech.surface, model, serving.catalogue)
     claims: tuple[str, ...] = ()
     if body.refers_to or body.conversation is not None:
         claims = await _check_references(kept, body, principal)
-    return Planned(
-        grant,
-        Outgoing(
-            b"POST",
-            upstream_suffix(request, suffix),
-            request.body,
-            body.model,
-            body.model_span,
-            body.stream,
-            body.stored or bool(claims),
-            claims,
-        ),
-    )
+    suffix = upstream_suffix(request, speech.suffix) if request.query else speech.suffix
+    keeps = body.stored or bool(claims)
+    return grant, Outgoing(b"POST", suffix, sent, model, body.model_span, stream, keeps, claims)
 
 
 async def plan_kept(
@@ -90,10 +75,9 @@ async def plan_kept(
     grant = authorize_kept(holder, principal, name, found, serving.catalogue)
     call.model = grant.model
     call.stream = asks_for_stream(request.query)
-    suffix = upstream_suffix(request, f"/{name}{asked.suffix}")
+    suffix = upstream_suffix(request, f"/{name}{asked.suffix}".encode())
     method = request.method.encode()
-    outgoing = Outgoing(method, suffix, request.body, stream=call.stream, keeps=True, about=found)
-    return Planned(grant, outgoing)
+    return grant, Outgoing(method, suffix, request.body, stream=call.stream, keeps=True, about=found)
 
 
 def _principal_of(request: Request, holder: Holder) -> Principal:
@@ -110,7 +94,7 @@ def _check_length(headers: dict[bytes, bytes]) -> None:
 
 
 def _check_content_type(content_type: bytes) -> None:
-    if content_type != JSON and b"json" not in content_type.lower():
+    if b"json" not in content_type.lower():
         raise UnsupportedMediaType(
             "The body must be JSON: send it with `content-type: application/json`, not "
             f"{content_type[:80].decode('latin-1')!r}."

@@ -15,7 +15,7 @@ from turnpike.domain.provider import ProviderKind
 from turnpike.domain.snapshot import Provider, Snapshot, Tls, opened
 from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.deadlines import Deadlines
-from turnpike.gateway.headers import NOT_UPSTREAM
+from turnpike.gateway.headers import NOT_UPSTREAM, Sieve
 from turnpike.gateway.identities import Identities
 from turnpike.gateway.uplink import Uplink
 from turnpike.gateway.upstream.dial import Dialler, proxy_authorization
@@ -154,7 +154,7 @@ class Provisioner:
             channel=pool,
             paths={surface: f"{prefix}{origin.path}{path}".encode() for surface, path in kind.paths.items()},
             fixed_heads=tuple(heads),
-            dropped_names=NOT_UPSTREAM.union(name.encode() for name in names),
+            sieve=Sieve(NOT_UPSTREAM.union(name.encode() for name in names)),
             limits=provider.limits,
             retries=provider.retries,
             has_credential=bool(credentials),

@@ -15,20 +15,25 @@ from turnpike.ports.http import Request
 JSON_LINE: Final = b"content-type: application/json\r\n"
 DEBUG: Final = b"x-turnpike-debug"
 TIMING: Final = b"timing"
+_CALL_LINES: Final = b"x-turnpike-call-id: %b\r\nx-request-id: %b\r\nrequest-id: %b\r\n"
+_ANSWER_LINES: Final = _CALL_LINES + b"x-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b"
 RETRY_SECONDS: Final = 1.0
 """What a caller is told to wait where nothing better is known."""
 
 
 def call_lines(call_id: str) -> bytes:
     """The call's id, under its own name and where each SDK looks."""
-    return b"x-turnpike-call-id: %b\r\nx-request-id: %b\r\nrequest-id: %b\r\n" % ((call_id.encode(),) * 3)
+    return _CALL_LINES % ((call_id.encode(),) * 3)
 
 
 def answer_head(call: Progress, dispatched: Dispatched) -> bytes:
     """The head of a provider's answer, or of its refusal."""
     headers = dispatched.answer.headers
-    lines = b"%bx-turnpike-target: %b\r\nx-turnpike-attempts: %d\r\n%b" % (
-        call_lines(call.call_id),
+    call_id = call.call_id.encode()
+    lines = _ANSWER_LINES % (
+        call_id,
+        call_id,
+        call_id,
         dispatched.way.label,
         call.tries,
         back_lines(headers),
@@ -65,14 +70,14 @@ def error_lines(error: TurnpikeError) -> bytes:
     )
 
 
-def upstream_suffix(request: Request, suffix: str) -> bytes:
+def upstream_suffix(request: Request, suffix: bytes) -> bytes:
     """What follows a surface's path upstream: the rest of the path, and the caller's query."""
     query = request.query
     if not query:
-        return suffix.encode()
+        return suffix
     if QUERY_KEY in query:
         query = without_key(query)
-    return suffix.encode() + (b"?" + query if query else b"")
+    return suffix + (b"?" + query if query else b"")
 
 
 def _timing_line(call: Progress) -> bytes:

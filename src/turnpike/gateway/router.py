@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import unquote
 
 from turnpike.dialects.openai_responses import KEPT
-from turnpike.dialects.speech import Speech
 from turnpike.domain.errors import (
     InvalidRequest,
     MethodNotAllowed,
@@ -28,7 +27,7 @@ from turnpike.gateway.models import (
     openai_models,
     sources,
 )
-from turnpike.gateway.pipeline import Plan, Road, admit, carry
+from turnpike.gateway.pipeline import Road, admit, carry
 from turnpike.gateway.plan import plan_call, plan_kept
 from turnpike.gateway.reply_head import JSON_LINE, call_lines, error_lines
 from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
@@ -59,9 +58,9 @@ class Router:
         """Answer one request."""
         if self._origins:
             reply = _WithLines(reply, origin_lines(self._origins, request.headers))
-        call = _PLANS.get(request.path)
-        if call is not None and request.method == "POST":
-            return carry(self._road, call[0], call[1], request, reply)
+        speech = CALLS.get(request.path)
+        if speech is not None and request.method == "POST":
+            return carry(self._road, speech, plan_call, request, reply)
         return self._answer_other(request, reply)
 
     def admit(self, head: Request) -> None:
@@ -69,11 +68,11 @@ class Router:
 
         Raises as the whole request would be answered: what a stranger sends is not kept until then.
         """
-        call = CALLS.get(head.path)
-        kept = kept_request(head.path) if call is None else None
-        if call is not None:
+        speech = CALLS.get(head.path)
+        kept = kept_request(head.path) if speech is None else None
+        if speech is not None:
             _check_method(head, ("POST",))
-            admit(self._road, call[0], head)
+            admit(self._road, speech, head)
         elif kept is not None:
             _check_method(head, kept.methods)
             admit(self._road, KEPT, head)
@@ -157,9 +156,6 @@ class Router:
         reply.whole(200, render_head([("content-type", page.content_type)]), page.body)
 
 
-_PLANS: Final[dict[str, tuple[Speech, Plan]]] = {
-    path: (speech, partial(plan_call, suffix=suffix)) for path, (speech, suffix) in CALLS.items()
-}
 _ADDRESSES: Final = f"Calls are taken at {', '.join(CALLS)}; models are listed at {MODELS_PATH}."
 
 

@@ -15,17 +15,17 @@ from turnpike.dialects.openai_errors import CHAT_ERRORS
 from turnpike.dialects.openai_responses import COMPACT, INPUT_TOKENS, RESPONSES
 from turnpike.dialects.speech import ErrorShape, Speech
 
-CALLS: Final[dict[str, tuple[Speech, str]]] = {
-    "/v1/chat/completions": (CHAT, ""),
-    "/v1/completions": (COMPLETIONS, ""),
-    "/v1/responses": (RESPONSES, ""),
-    "/v1/responses/compact": (COMPACT, "/compact"),
-    "/v1/responses/input_tokens": (INPUT_TOKENS, "/input_tokens"),
-    "/v1/embeddings": (EMBEDDINGS, ""),
-    "/v1/messages": (MESSAGES, ""),
-    "/v1/messages/count_tokens": (COUNT_TOKENS, ""),
+CALLS: Final[dict[str, Speech]] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": COMPLETIONS,
+    "/v1/responses": RESPONSES,
+    "/v1/responses/compact": COMPACT,
+    "/v1/responses/input_tokens": INPUT_TOKENS,
+    "/v1/embeddings": EMBEDDINGS,
+    "/v1/messages": MESSAGES,
+    "/v1/messages/count_tokens": COUNT_TOKENS,
 }
-"""Paths that take a call by POST: the surface, and what follows its path upstream."""
+"""Paths that take a call by POST."""
 
 MODELS_PATH: Final = "/v1/models"
 
@@ -52,9 +52,9 @@ def kept_request(path: str) -> KeptRequest | None:
 
 def error_shape(path: str, headers: dict[bytes, bytes]) -> ErrorShape:
     """The form of an error for whoever asked for `path`: that of the SDK which made the request."""
-    call = CALLS.get(path)
-    if call is not None:
-        return call[0].errors
+    speech = CALLS.get(path)
+    if speech is not None:
+        return speech.errors
     if path.startswith("/v1/messages") or b"anthropic-version" in headers:
         return ANTHROPIC_ERRORS
     return CHAT_ERRORS

@@ -12,7 +12,7 @@ TAGS: Final = b"x-turnpike-tags"
 
 def tags_of(headers: dict[bytes, bytes], labels: tuple[tuple[str, str], ...], key: Key) -> Tags:
     """What the call is attributed to. Raises InvalidTags, also where a required one is missing."""
-    tags = given_tags(headers, labels, key)
+    tags = given_tags(headers, labels, key) if labels or TAGS in headers else key.tags
     if key.required_tags:
         check_required(tags, key.required_tags)
     return tags

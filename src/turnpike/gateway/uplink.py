@@ -8,6 +8,7 @@ import msgspec
 
 from turnpike.domain.snapshot import TimeLimits
 from turnpike.domain.surface import Surface
+from turnpike.gateway.headers import Sieve
 from turnpike.ports.upstream import Channel
 
 
@@ -15,7 +16,7 @@ class Uplink(msgspec.Struct, frozen=True):
     """What a call to a provider needs, rendered once.
 
     paths: the request target for each surface. models_head: the request for its list of models. fixed_heads: host, credential and
-    the provider's own headers, one for each credential. dropped_names: the caller's headers that do not travel to it. has_credential: whether one is configured.
+    the provider's own headers, one for each credential. sieve: which of the caller's headers travel to it. has_credential: whether one is configured.
     """
 
     provider: str
@@ -23,7 +24,7 @@ class Uplink(msgspec.Struct, frozen=True):
     channel: Channel
     paths: Mapping[Surface, bytes]
     fixed_heads: tuple[bytes, ...]
-    dropped_names: frozenset[bytes]
+    sieve: Sieve
     limits: TimeLimits
     retries: int
     models_head: bytes

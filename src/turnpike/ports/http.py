@@ -32,6 +32,8 @@ class Reply(Protocol):
     transfer-encoding, connection, date), which is the server's business.
     """
 
+    __slots__ = ()
+
     @property
     def begun(self) -> bool:
         """Whether the status line has gone out, so that no other answer is possible."""

@@ -13,7 +13,7 @@ from turnpike.domain.errors import InvalidRequest, UpstreamInvalid
 from turnpike.domain.snapshot import TimeLimits
 from turnpike.gateway.catalogue import target_label
 from turnpike.gateway.deadline_headers import NO_WISHES, Wishes, read_wishes
-from turnpike.gateway.headers import NOT_UPSTREAM, back_lines, upstream_lines
+from turnpike.gateway.headers import KNOWN_NAMES, NOT_UPSTREAM, Sieve, back_lines, travelling_lines
 from turnpike.gateway.surfaces import error_shape, kept_request
 from turnpike.gateway.upstream.origin import Origin, read_origin, read_proxy
 from turnpike.gateway.upstream.packed import unpacked
@@ -25,9 +25,17 @@ def test_nothing_of_ours_of_the_hop_or_of_the_callers_identity_goes_upstream() -
     dropped = dict.fromkeys([*NOT_UPSTREAM, b"x-turnpike-tags", b"x-turnpike-anything", b"x-hop"], b"x")
     headers = dropped | kept | {b"connection": b"Keep-Alive, X-Hop"}
     assert (
-        upstream_lines(headers, NOT_UPSTREAM)
+        travelling_lines(headers, Sieve(NOT_UPSTREAM))
         == b"x-other: 1\r\ntraceparent: 00-1\r\ncontent-type: application/json\r\n"
     )
+
+
+def test_names_that_callers_make_up_do_not_fill_the_memory_and_travel_all_the_same() -> None:
+    sieve = Sieve(NOT_UPSTREAM)
+    for number in range(2 * KNOWN_NAMES):
+        assert travelling_lines({b"x-%d" % number: b"1", b"cookie": b"a"}, sieve) == b"x-%d: 1\r\n" % number
+    assert sieve[b"x-" + b"long" * 100]
+    assert len(sieve) <= KNOWN_NAMES
 
 
 def test_nothing_forged_or_of_the_hop_comes_back() -> None:

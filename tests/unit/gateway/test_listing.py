@@ -11,6 +11,7 @@ import pytest
 from tests.unit.gateway.skipping_loop import run_skipping
 from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.snapshot import TimeLimits
+from turnpike.gateway.headers import Sieve
 from turnpike.gateway.listing import (
     FAILED_SECONDS,
     KEPT_SECONDS,
@@ -77,7 +78,7 @@ class Provider:
         return answer
 
     def uplink(self, head: bytes = HEAD) -> dict[str, Uplink]:
-        return {"p": Uplink("p", None, self, {}, (b"",), frozenset(), TimeLimits(), 0, head)}
+        return {"p": Uplink("p", None, self, {}, (b"",), Sieve(frozenset()), TimeLimits(), 0, head)}
 
 
 def a_list(*names: str) -> ListAnswer:

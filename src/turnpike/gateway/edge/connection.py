@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final, cast
 
 from turnpike.domain.errors import Overloaded, RequestTimeout, TurnpikeError
+from turnpike.gateway.deadlines import NEVER
 from turnpike.gateway.edge.house import House
 from turnpike.gateway.edge.limits import (
     FEED_BYTES,
@@ -30,8 +31,8 @@ STALLED: Final = Phase.STALLED
 class Connection(Replying, asyncio.Protocol):
     """Speaks HTTP/1.1 with one caller.
 
-    What it waits for, and so which limit of time it is under, follows from its state alone (`_phase_now`); after
-    each event `_settle` starts the limit of a phase that has begun.
+    What it waits for, and so which limit of time it is under, follows from its state alone; after each event
+    `_settle` starts the limit of a phase that has begun.
     """
 
     __slots__ = (
@@ -39,19 +40,19 @@ class Connection(Replying, asyncio.Protocol):
         "_ending",
         "_in_call",
         "_next",
-        "_queue",
         "_reader",
         "_reading_paused",
         "_task",
         "_unread",
         "phase",
+        "queue",
     )
 
     def __init__(self, house: House) -> None:
         super().__init__(house)
         self._reader = RequestReader(self, house.limits, house.clock)
         self._task: asyncio.Task[None] | None = None
-        self._queue: deque[Incoming | Refusal] = deque()
+        self.queue: deque[Incoming | Refusal] = deque()
         self._next: asyncio.Future[None] | None = None
         self._unread = b""
         self._admitted = self._in_call = self._reading_paused = False
@@ -68,7 +69,7 @@ class Connection(Replying, asyncio.Protocol):
         self._reader.peer = peer[0] if isinstance(peer, tuple) else ""
         self._house.opened(self)
         self._settle()
-        self._task = self._house.spawn(self._serve, self)
+        self._task = self._house.serve(self)
         if self._house.overcrowding > TURNED_AWAY_AT_ONCE:
             self._transport.abort()
         elif self._house.overcrowding > 0:
@@ -97,9 +98,9 @@ class Connection(Replying, asyncio.Protocol):
             self._feed_in_slices(data)
         if reader.in_body or reader.in_head:
             self._admit()
-            if self._in_call or self._queue or self._write_paused:
+            if self._in_call or self.queue or self._write_paused:
                 self._pause_reading()
-        self._settle()
+            self._settle()
 
     def eof_received(self) -> bool:
         """A caller that will send no more is taken to have gone; what is written may still flush."""
@@ -143,20 +144,23 @@ class Connection(Replying, asyncio.Protocol):
     def arrived(self, incoming: Incoming) -> None:
         """A request is whole: wake the task, or line it up behind the one in hand."""
         self._admitted = False
-        self._queue.append(incoming)
-        if len(self._queue) >= self._house.limits.pipelined_requests:
+        queue = self.queue
+        queue.append(incoming)
+        if len(queue) >= self._house.limits.pipelined_requests:
             self._pause_reading()
+        if self.phase is not BUSY:
+            self._settle()
         self._wake()
 
     def refused(self, refusal: Refusal) -> None:
         """No more requests: say why after the answers to those before it."""
-        self._queue.append(refusal)
+        self.queue.append(refusal)
         self._wake()
         self._settle()
 
     def expects_to_go_on(self) -> None:
         """Invite the body of a caller that may send one, once no answer to a request before it is to go out first."""
-        if self._in_call or self._queue:
+        if self._in_call or self.queue:
             return
         self._admit()
         if self._transport is not None and not self._reader.closed:
@@ -171,54 +175,50 @@ class Connection(Replying, asyncio.Protocol):
         """Count them no more."""
         self._house.buffered_bytes -= count
 
-    # The task: one request after the other
+    # The server's side: one request after the other
 
-    async def _serve(self) -> None:
-        house = self._house
-        while self._transport is not None:
-            while not self._queue:
-                self._next = house.future()
-                await self._next
-            item = self._queue.popleft()
-            if isinstance(item, Refusal):
-                self._answer_refusal(item)
-                return
-            request = self._take_up(item)
-            try:
-                await house.answer(request, self)
-            finally:
-                self._in_call = False
-                house.buffered_bytes -= len(request.body)
-            if self._write_paused:  # A caller that reads no answer gets no further one.
-                await self.drained()
-            if not self._go_on():
-                return
+    def more(self) -> asyncio.Future[None]:
+        """What is done once there is something to take up."""
+        self._next = self._house.future()
+        return self._next
 
-    def _take_up(self, incoming: Incoming) -> Request:
+    def take_up(self) -> Request | None:
+        """The next request that has come, to be answered by this; None where a refusal was the last of all answers."""
+        item = self.queue.popleft()
+        if isinstance(item, Refusal):
+            self._answer_refusal(item)
+            return None
         self._in_call = True
         self._handled += 1
-        self._keep_alive = incoming.keep_alive
-        self._reads_chunks = incoming.reads_chunks
-        self._is_head = incoming.request.method == "HEAD"
+        self._keep_alive = item.keep_alive
+        self._reads_chunks = item.reads_chunks
+        request = item.request
+        self._is_head = request.method == "HEAD"
         self.begun = self.ended = False
-        return incoming.request
+        return request
 
-    def _go_on(self) -> bool:
+    def put_down(self, request: Request) -> None:
+        """Its answer is over, or nobody waits for it any longer."""
+        self._in_call = False
+        self._house.buffered_bytes -= len(request.body)
+
+    def go_on(self) -> bool:
         """After an answer: whether the connection serves another request."""
         if self._transport is None:
             return False
         if not self.ended:
             self.abort()
             return False
-        if not self._stays_open():
+        if not self._stays or self._house.draining:
             if self._keep_alive:  # A caller that would stay may be sending: a reset could cost it our answer.
                 self._linger()
             else:
                 self._hang_up()
             return False
-        if not self._queue:
-            self._resume_reading()
-            if self._reader.waits_to_go_on:
+        if not self.queue:
+            if self._reading_paused:
+                self._resume_reading()
+            if self._reader.in_body and self._reader.waits_to_go_on:
                 self.expects_to_go_on()
             self._settle()
         return True
@@ -253,10 +253,10 @@ class Connection(Replying, asyncio.Protocol):
 
     def _drop_queue(self) -> None:
         """Let go of the requests that will not be answered."""
-        for item in self._queue:
+        for item in self.queue:
             if isinstance(item, Incoming):
                 self.release(len(item.request.body))
-        self._queue.clear()
+        self.queue.clear()
         self._unread = b""
 
     # Limits of time, and the pace of reading
@@ -274,22 +274,24 @@ class Connection(Replying, asyncio.Protocol):
 
     def _settle(self) -> None:
         """Hold the connection to the limit of its phase, from the moment when that began."""
-        phase = self._phase_now()
-        if phase is not self.phase:
-            self.phase = phase
+        if self._ending is not None:
+            phase = self._ending
+        elif self._write_paused:
+            phase = STALLED
+        elif self._in_call or self.queue:
+            phase = BUSY
+        elif self._reader.in_body:
+            phase = BODY
+        else:
+            phase = HEAD if self._reader.in_head else IDLE
+        if phase is self.phase:
+            return
+        self.phase = phase
+        if phase is BUSY:  # What is done for the call has limits of its own.
+            self.deadline = NEVER
+        else:
             house = self._house
             house.deadlines.limit(self, house.now() + house.phase_seconds[phase])
-
-    def _phase_now(self) -> Phase:
-        if self._ending is not None:
-            return self._ending
-        if self._write_paused:
-            return STALLED
-        if self._in_call or self._queue:
-            return BUSY
-        if self._reader.in_body:
-            return BODY
-        return HEAD if self._reader.in_head else IDLE
 
     def _wake(self) -> None:
         if self._next is not None and not self._next.done():
@@ -319,7 +321,7 @@ class Connection(Replying, asyncio.Protocol):
         """Read on until as many requests wait as may; the rest stays unread until they are answered."""
         most = self._house.limits.pipelined_requests
         for start in range(0, len(data), FEED_BYTES):
-            if len(self._queue) >= most:
+            if len(self.queue) >= most:
                 self._unread = data[start:]
                 return
             self._reader.feed(data[start : start + FEED_BYTES])

@@ -38,6 +38,9 @@ SINGLE_HEADERS: Final = frozenset(
 )
 """Headers whose meaning would depend on who reads which of two."""
 
+Line = tuple[bytes, bytes]
+"""A header line: its name as it was sent, and its value."""
+
 _TARGET: Final = re.compile(rb"[!\"$-~]+")
 """Visible ASCII but `#`: a fragment is the caller's own business (RFC 9112, 3.2)."""
 
@@ -46,6 +49,7 @@ KNOWN_TARGET_BYTES: Final = 256
 """Most calls go to a few addresses: so many, of so many bytes, are known again."""
 
 ZERO: Final = ord("0")
+UNUSUAL_HEADERS: Final = frozenset((b"upgrade", b"transfer-encoding", b"content-encoding", b"expect"))
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 ENCODINGS: Final = frozenset((b"gzip", b"x-gzip", b"zstd"))
 
@@ -81,6 +85,26 @@ def _origin_form(target: bytes) -> bytes:
     raise InvalidRequest("The request target must be a path that begins with a slash.")
 
 
+def join_lines(lines: list[Line]) -> dict[bytes, bytes]:
+    """Header lines as one value for each name, in lower case (RFC 9110, 5.3)."""
+    headers = {name.lower(): value for name, value in lines}
+    if len(headers) < len(lines):
+        headers = {}
+        for name, value in lines:
+            name = name.lower()
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
+
+
+def check_repeated(lines: list[Line]) -> InvalidRequest | None:
+    """The fault of lines among which one of `SINGLE_HEADERS` stands twice."""
+    names = [name.lower() for name, _ in lines]
+    for name in SINGLE_HEADERS:
+        if names.count(name) > 1:
+            return InvalidRequest(f"The header {name.decode()} came twice.")
+    return None
+
+
 def check_head(
     method: str, version: str, headers: dict[bytes, bytes], limits: EdgeLimits
 ) -> TurnpikeError | None:
@@ -89,24 +113,23 @@ def check_head(
         return InvalidRequest("The gateway speaks HTTP/1.1 (and 1.0).")
     if method not in METHODS:
         return InvalidRequest(f"The method {method} is not one that HTTP APIs use.")
-    if b"upgrade" in headers:
-        return InvalidRequest("The gateway does not upgrade connections; leave the header out.")
     if version == "1.1" and b"host" not in headers:
         return InvalidRequest("An HTTP/1.1 request needs a host header.")
-    return _check_body_framing(version, headers, limits)
+    length = headers.get(b"content-length")
+    if length is not None:
+        if length[0] == ZERO and len(length.rstrip()) > 1:
+            return InvalidRequest("A content-length has no leading zeros: some would read it as octal.")
+        if int(length) > limits.body_bytes:
+            return too_large(limits)
+    return None if UNUSUAL_HEADERS.isdisjoint(headers) else _check_unusual(version, headers)
 
 
-def _check_body_framing(
-    version: str, headers: dict[bytes, bytes], limits: EdgeLimits
-) -> TurnpikeError | None:
+def _check_unusual(version: str, headers: dict[bytes, bytes]) -> TurnpikeError | None:
+    if b"upgrade" in headers:
+        return InvalidRequest("The gateway does not upgrade connections; leave the header out.")
     coding = headers.get(b"transfer-encoding")
-    if coding is not None:
-        if version == "1.0" or coding.lower() != b"chunked":
-            return InvalidRequest("The only transfer-encoding is `chunked`, in HTTP/1.1.")
-    elif b"content-length" in headers:
-        fault = _check_length(headers[b"content-length"], limits)
-        if fault is not None:
-            return fault
+    if coding is not None and (version == "1.0" or coding.lower() != b"chunked"):
+        return InvalidRequest("The only transfer-encoding is `chunked`, in HTTP/1.1.")
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding != b"identity" and encoding not in ENCODINGS:
         return UnsupportedMediaType("A body may be packed with gzip or zstd, or not at all.")
@@ -114,12 +137,6 @@ def _check_body_framing(
     if expect is not None and expect.lower() != b"100-continue":
         return ExpectationFailed("The only expectation that is met is `100-continue`.")
     return None
-
-
-def _check_length(length: bytes, limits: EdgeLimits) -> TurnpikeError | None:
-    if length[0] == ZERO and len(length.rstrip()) > 1:
-        return InvalidRequest("A content-length has no leading zeros: some would read it as octal.")
-    return too_large(limits) if int(length) > limits.body_bytes else None
 
 
 def too_large(limits: EdgeLimits) -> PayloadTooLarge:

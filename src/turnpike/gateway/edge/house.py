@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from turnpike.gateway.deadlines import Deadlines, Limited
 from turnpike.gateway.edge.limits import EdgeLimits, Phase
-from turnpike.gateway.edge.reader import Refusal
+from turnpike.gateway.edge.reader import Incoming, Refusal
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply, Request
 
@@ -20,10 +21,31 @@ RenderedError = tuple[int, bytes, bytes]
 """Status, header lines and body."""
 
 
-class Guest(Limited):
-    """A connection as its server sees it."""
+class Guest(Limited, Reply):
+    """A connection as its server sees it: the requests that have come, and the reply to the one that is taken up."""
 
     __slots__ = ()
+
+    queue: deque[Incoming | Refusal]
+    """What has come and is not taken up."""
+
+    begun: bool
+
+    @abstractmethod
+    def more(self) -> asyncio.Future[None]:
+        """What is done once there is something to take up."""
+
+    @abstractmethod
+    def take_up(self) -> Request | None:
+        """The next request that has come, to be answered by this; None where a refusal was the last of all answers."""
+
+    @abstractmethod
+    def put_down(self, request: Request) -> None:
+        """Its answer is over, or nobody waits for it any longer."""
+
+    @abstractmethod
+    def go_on(self) -> bool:
+        """After an answer: whether the connection serves another request."""
 
     @abstractmethod
     def abort(self) -> None:
@@ -65,8 +87,11 @@ class House(Protocol):
     def closed(self, connection: Guest) -> None:
         """A connection is gone."""
 
-    def spawn(self, work: Work, connection: Guest | None = None) -> asyncio.Task[None]:
-        """Run a connection's task; a fault of ours in it is logged, and ends that connection alone."""
+    def serve(self, connection: Guest) -> asyncio.Task[None]:
+        """Answer the connection's requests, one after the other, in a task of its own."""
+
+    def spawn(self, work: Work) -> asyncio.Task[None]:
+        """Run what leads to a connection; a fault of ours in it is logged, and ends that alone."""
 
     def watch(self, connection: Guest, transport: asyncio.BaseTransport) -> None:
         """Look now and then whether the caller has left: nothing is read from this transport for now."""
@@ -76,9 +101,6 @@ class House(Protocol):
 
     def admit(self, head: Request) -> None:
         """Raises the TurnpikeError that speaks against taking in the body which is to follow this head."""
-
-    async def answer(self, request: Request, reply: Reply) -> None:
-        """Have the application answer; never raises but when cancelled."""
 
     def render_refusal(self, refusal: Refusal) -> RenderedError:
         """The answer to what could not be read as a request."""

@@ -10,9 +10,11 @@ import msgspec
 
 from turnpike.domain.errors import InvalidRequest, Overloaded, TurnpikeError
 from turnpike.gateway.edge.framing import (
-    SINGLE_HEADERS,
+    Line,
     check_head,
+    check_repeated,
     head_too_large,
+    join_lines,
     split_target,
     too_large,
 )
@@ -93,12 +95,12 @@ class RequestReader:
         "_body",
         "_clock",
         "_expects",
-        "_fault",
-        "_head_bytes",
+        "_feeding_bytes",
         "_headers",
         "_held_bytes",
         "_limits",
         "_lines",
+        "_lines_max",
         "_loose_bytes",
         "_method",
         "_parser",
@@ -119,11 +121,12 @@ class RequestReader:
         self.peer = ""
         self.closed = False
         self.in_head = self.in_body = self._expects = False
-        self._fault: TurnpikeError | None = None
         self._target = b""
         self._method = self._version = ""
+        self._lines: list[Line] = []
+        self._lines_max = limits.header_count
         self._headers: dict[bytes, bytes] = {}
-        self._lines = self._head_bytes = self._loose_bytes = self._held_bytes = 0
+        self._feeding_bytes = self._loose_bytes = self._held_bytes = 0
         self._body: bytes | bytearray = b""
         self._after_cr = False
 
@@ -135,7 +138,8 @@ class RequestReader:
         if not in_message and (data[0] <= CR or self._after_cr) and not self._is_blank(data):
             self.refuse(InvalidRequest("Something that is no request stands before one."))
             return
-        headers, body_bytes = self._headers, len(self._body)
+        lines, body_bytes = self._lines, len(self._body)
+        self._feeding_bytes = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as fault:
@@ -143,20 +147,22 @@ class RequestReader:
         except httptools.HttpParserUpgrade:
             self.refuse(InvalidRequest("The gateway does not upgrade connections."))
         except httptools.HttpParserError as fault:
-            self.refuse(self._fault or InvalidRequest(f"Not a request of HTTP/1.1: {fault}."))
+            repeated = check_repeated(self._lines) if self.in_head else None
+            self.refuse(repeated or InvalidRequest(f"Not a request of HTTP/1.1: {fault}."))
         if self.in_head:
             self._hold_head(len(data))
-        if in_message and headers is self._headers and (self.in_head or self.in_body):
+        if in_message and lines is self._lines and (self.in_head or self.in_body):
             self._weigh(len(data), len(self._body) - body_bytes)
 
     def refuse(self, error: TurnpikeError) -> None:
         """Give up on the connection's requests, the one that is coming in and all behind it."""
         if self.closed:
             return
+        headers = join_lines(self._lines) if self.in_head else self._headers
         self.closed = True
         self.in_head = self.in_body = False
         self._drop_body()
-        self._sink.refused(Refusal(error, self._target, self._headers))
+        self._sink.refused(Refusal(error, self._target, headers))
 
     def close(self) -> None:
         """Read no more: let go of what has come, of the parser, which holds this reader, and of the sink, which may."""
@@ -164,6 +170,7 @@ class RequestReader:
         self.in_head = self.in_body = False
         self._drop_body()
         self._headers = {}
+        self._lines = []
         self._parser = _NO_PARSER
         self._sink = _NOBODY
 
@@ -216,31 +223,21 @@ class RequestReader:
         if self.closed:
             return
         self.in_head = True
-        self._fault = None
         self._target = b""
-        self._headers = {}
-        self._lines = self._head_bytes = self._loose_bytes = 0
+        self._lines = []
+        self._loose_bytes = 0
 
     def on_url(self, target: bytes) -> None:
         """A piece of the request target."""
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header line, or a trailer, which is dropped (RFC 9110, 6.5.1)."""
-        if self.in_body:
-            return
-        self._lines += 1
-        if self._lines > self._limits.header_count:
-            return  # It will be refused, and keeping each line would cost ten times its length.
-        self._head_bytes += len(name) + len(value) + 4
-        name = name.lower()
-        headers = self._headers
-        if name in headers:
-            if name in SINGLE_HEADERS:
-                self._fault = InvalidRequest(f"The header {name.decode('latin-1')} came twice.")
-            headers[name] += b", " + value
-        else:
-            headers[name] = value
+        """A header line, or a trailer, which nobody looks at (RFC 9110, 6.5.1)."""
+        lines = self._lines
+        if (
+            len(lines) <= self._lines_max
+        ):  # One more is refused; keeping all would cost ten times their length.
+            lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse it here, before its body is read, where it is at fault."""
@@ -248,23 +245,31 @@ class RequestReader:
             return
         self.in_head = False
         self.in_body = True
-        if self._held_bytes:
+        held_bytes = self._held_bytes
+        if held_bytes:
             self._release_head()
-        limits, headers = self._limits, self._headers
-        self._method = self._parser.get_method().decode()
-        self._version = self._parser.get_http_version()
-        if self._head_bytes + len(self._target) > limits.head_bytes:
+        self._method = method = self._parser.get_method().decode()
+        self._version = version = self._parser.get_http_version()
+        self._headers = headers = join_lines(self._lines)
+        lines, limits = self._lines, self._limits
+        may_be_large = held_bytes + self._feeding_bytes > limits.head_bytes
+        if len(lines) > self._lines_max or (may_be_large and self._is_too_large()):
             fault: TurnpikeError | None = head_too_large(limits)
-        elif self._lines > limits.header_count:
-            fault = head_too_large(limits)
         else:
-            fault = self._fault or check_head(self._method, self._version, headers, limits)
+            fault = check_head(method, version, headers, limits)
+            if len(headers) < len(lines):
+                fault = check_repeated(lines) or fault
         if fault is not None:
             self.refuse(fault)
             return
-        self._expects = b"expect" in headers and self._version == "1.1"
+        self._expects = b"expect" in headers and version == "1.1"
         if self._expects:
             self._sink.expects_to_go_on()
+
+    def _is_too_large(self) -> bool:
+        """Whether a head is, counted exactly."""
+        lines_bytes = sum(len(name) + len(value) + 4 for name, value in self._lines)
+        return len(self._target) + lines_bytes > self._limits.head_bytes
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body, unchunked."""

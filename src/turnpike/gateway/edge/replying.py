@@ -25,6 +25,7 @@ class Replying(Guest):
         "_is_head",
         "_keep_alive",
         "_reads_chunks",
+        "_stays",
         "_transport",
         "_write_paused",
         "begun",
@@ -37,7 +38,7 @@ class Replying(Guest):
         self._transport: asyncio.Transport | None = None
         self._drained: asyncio.Future[None] | None = None
         self._handled = 0
-        self._keep_alive = self._reads_chunks = True
+        self._keep_alive = self._reads_chunks = self._stays = True
         self._is_head = self._write_paused = False
         self.begun = self.ended = False
 
@@ -115,14 +116,12 @@ class Replying(Guest):
                 sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
 
-    def _stays_open(self) -> bool:
-        return (
-            self._keep_alive
-            and not self._house.draining
-            and self._handled < self._house.limits.requests_per_connection
-        )
-
     def _connection_line(self) -> bytes:
-        if not self._stays_open():
+        """What the answer says of the connection's future, decided here."""
+        house = self._house
+        self._stays = (
+            self._keep_alive and not house.draining and self._handled < house.limits.requests_per_connection
+        )
+        if not self._stays:
             return b"connection: close\r\n"
         return b"" if self._reads_chunks else b"connection: keep-alive\r\n"

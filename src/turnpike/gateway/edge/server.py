@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import select
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import partial
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -35,6 +36,8 @@ UNPACKERS = 2
 """Bodies unpacked at once: each takes as much memory as the largest body may, and is counted when it is whole."""
 
 GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+PACKED: Final = b"content-encoding"
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -170,36 +173,61 @@ class Server:
             del self._watched[descriptor]
             self._watch.unregister(descriptor)
 
-    def spawn(self, work: Work, connection: Guest | None = None) -> asyncio.Task[None]:
-        """Run a connection's task; a fault of ours in it is logged, and ends that connection alone."""
+    def serve(self, connection: Guest) -> asyncio.Task[None]:
+        """Answer the connection's requests, one after the other, in a task of its own."""
+        return self._begin(self._serve(connection))
+
+    def spawn(self, work: Work) -> asyncio.Task[None]:
+        """Run what leads to a connection; a fault of ours in it is logged, and ends that alone."""
+        return self._begin(_guarded(work))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         if self._group is None:
             raise RuntimeError("listen() comes first")
-        task = self._group.create_task(_guarded(work, connection))
+        task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def answer(self, request: Request, reply: Reply) -> None:
-        """Have the application answer; a fault of ours is logged and told as one."""
+    async def _serve(self, connection: Guest) -> None:
+        """A fault of ours ends this connection alone; all others of the worker are tasks of the same group."""
         try:
-            if b"content-encoding" in request.headers:
-                await self._answer_packed(request, reply)
-            else:
-                await self._application(request, reply)
-        except TurnpikeError as refusal:
-            self._tell(refusal, request, reply)
-        except asyncio.CancelledError as cancelled:
-            if not is_out_of_time(cancelled):
-                raise
-            # It came from `close`, and ends here: the connection is still to be closed in good order.
-            if not reply.begun:
-                self._tell(why_cancelled(cancelled), request, reply)
+            while True:
+                while not connection.queue:
+                    await connection.more()
+                request = connection.take_up()
+                if request is None:
+                    return
+                try:
+                    answer = self._application if PACKED not in request.headers else self._answer_packed
+                    await answer(request, connection)
+                except (Exception, asyncio.CancelledError) as fault:
+                    self._tell_of(fault, request, connection)
+                finally:
+                    connection.put_down(request)
+                if connection.congested:  # A caller that reads no answer gets no further one.
+                    await connection.drained()
+                if not connection.go_on():
+                    return
         except Exception:
-            fault = InternalError("A fault inside the gateway; its log says more, under the call's id.")
+            structlog.get_logger().exception("edge.connection_fault")
+            connection.abort()
+
+    def _tell_of(self, fault: BaseException, request: Request, reply: Reply) -> None:
+        """Tell what came in place of an answer; raises the cancellation by which a caller's leaving ends all."""
+        if isinstance(fault, TurnpikeError):
             self._tell(fault, request, reply)
-            structlog.get_logger().exception(
-                "edge.fault", call=fault.call_id, method=request.method, path=request.path
+        elif not isinstance(fault, asyncio.CancelledError):
+            told = InternalError("A fault inside the gateway; its log says more, under the call's id.")
+            self._tell(told, request, reply)
+            structlog.get_logger().error(
+                "edge.fault", call=told.call_id, method=request.method, path=request.path, exc_info=fault
             )
+        elif not is_out_of_time(fault):
+            raise fault
+        elif not reply.begun:
+            # It came from `close`, and ends here: the connection is still to be closed in good order.
+            self._tell(why_cancelled(fault), request, reply)
 
     def render_refusal(self, refusal: Refusal) -> RenderedError:
         """The answer to what could not be read as a request."""
@@ -227,7 +255,7 @@ class Server:
 
     async def _unpacked(self, request: Request) -> Request:
         headers = dict(request.headers)
-        encoding = headers.pop(b"content-encoding").lower()
+        encoding = headers.pop(PACKED).lower()
         body = request.body
         if encoding != b"identity":
             # However short it is: a few KiB may stand for a thousand times as much.
@@ -252,11 +280,9 @@ class Server:
                 self._watched[descriptor].left()
 
 
-async def _guarded(work: Work, connection: Guest | None) -> None:
+async def _guarded(work: Work) -> None:
     """A task whose fault must not end the other calls of the worker, as it would in a group."""
     try:
         await work()
     except Exception:
         structlog.get_logger().exception("edge.connection_fault")
-        if connection is not None:
-            connection.abort()

@@ -52,5 +52,5 @@ def share_of(principal: Principal, seal: Seal) -> bytes:
 def fingerprint_of(request: Request, name: str, seal: Seal) -> bytes:
     """What recognises a request under its key; a Turnpike key in the query is no part of it."""
     body = seal.digest(request.body, REQUEST_PURPOSE)
-    suffix = upstream_suffix(request, request.path)
+    suffix = upstream_suffix(request, request.path.encode())
     return seal.digest(_encoder.encode((name, request.method, suffix, body)), REQUEST_PURPOSE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import os
+from array import array
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -19,7 +19,6 @@ from turnpike.gateway.metrics.layout import (
     LAYOUT_DIGEST,
     MARK,
     SERIES_AT,
-    USED_CELL,
     Labels,
     Reading,
     is_blank,
@@ -32,6 +31,7 @@ from turnpike.gateway.metrics.table import COUNTED, Metric
 
 PREFIX: Final = "metrics-"
 SUFFIX: Final = ".counts"
+CELL_FORM: Final = "q"
 OTHER: Final = "other"
 """Stands in a label for whatever came after the limits below were reached."""
 LABEL_BYTES: Final = 128
@@ -49,21 +49,23 @@ class CountsFile:
     """Counts that outlive the process: the slot's next worker goes on with them.
 
     `cells[n] += 1` counts, in memory; where a series' cells begin, `first_cell` says. `flush` puts
-    them in the file: a mapped file would end the worker where somebody cuts it short. `worker` names
+    them in the file: a mapped file would end the worker where somebody cuts it short, and a list is
+    counted in at half the price. `worker` names
     the worker: its slot, and a further number while another worker of this slot still runs.
     Raises OSError where the folder cannot be written.
     """
 
     def __init__(self, folder: Path, slot: int) -> None:
-        self.worker, self._descriptor, self._data = _open_first_free(folder, slot)
+        self.worker, self._descriptor, data = _open_first_free(folder, slot)
         self._path = folder / f"{PREFIX}{self.worker}{SUFFIX}"
         self._writing = Lock()
         self._is_closed = False
-        self.cells: memoryview[int] = memoryview(self._data).cast("q")
+        self._gauges = bytearray(SERIES_AT)
+        self.cells = [0] * (SERIES_AT // CELL_BYTES)
         self._first_cells: dict[tuple[int, Labels], int] = {}
         self._values: dict[tuple[int, int], set[str]] = {}
         self._series_counts = [0] * len(COUNTED)
-        self._take_up()
+        self._take_up(data)
         for row, metric in enumerate(COUNTED):
             self._add(row, (OTHER,) * len(metric.labels))
         self.write_gauges(())
@@ -83,12 +85,13 @@ class CountsFile:
 
     def write_gauges(self, readings: tuple[Reading, ...]) -> None:
         """Have these gauges shown to every reader from the next `flush_gauges` on, for as long as this file is held."""
-        write_readings(self._data, readings)
+        write_readings(self._gauges, readings)
 
     def flush_gauges(self) -> None:
         """Put the gauges in the file. Raises OSError; not to be called while they are written."""
         with self._writing:
-            self._put(GAUGES_AT, SERIES_AT)
+            if not self._is_closed:
+                os.pwrite(self._descriptor, self._gauges[GAUGES_AT:], GAUGES_AT)
 
     def flush(self) -> None:
         """Put what was counted in the file, from any thread. Raises OSError; the next one makes up for it."""
@@ -101,8 +104,7 @@ class CountsFile:
             with suppress(OSError):  # A disk that refuses keeps what was flushed before.
                 self._put_counts()
             self._is_closed = True
-            self.cells.release()
-            self._data.close()
+            self.cells = []
             os.close(self._descriptor)
 
     def _put_counts(self) -> None:
@@ -114,27 +116,21 @@ class CountsFile:
                 "removed while a worker counts in it; what it counts is shown again when it has started anew"
             )
             raise FileNotFoundError(errno.ENOENT, reason, str(self._path))
-        used = self.cells[USED_CELL]
-        self._put(SERIES_AT, used)
-        # Not the header as it is by now: it may tell of series that came meanwhile.
+        series = array(CELL_FORM, self.cells[SERIES_AT // CELL_BYTES :])
+        os.pwrite(self._descriptor, series, SERIES_AT)
+        used = SERIES_AT + len(series) * CELL_BYTES
         os.pwrite(self._descriptor, HEADER.pack(MARK, LAYOUT_DIGEST, used), 0)
 
-    def _put(self, start: int, end: int) -> None:
-        if self._is_closed:
-            return
-        with memoryview(self._data) as data:
-            os.pwrite(self._descriptor, data[start:end], start)
-
-    def _take_up(self) -> None:
+    def _take_up(self, data: bytes) -> None:
         """Know again what earlier workers of the slot counted; what a power cut damaged begins anew."""
-        end_cell = SERIES_AT // CELL_BYTES
-        for series in walk_series(self._data):
+        end = SERIES_AT
+        for series in walk_series(data):
             self._know(series.row, series.labels, series.first_cell)
-            end_cell = series.first_cell + COUNTED[series.row].cells
-            for cell in range(series.first_cell, end_cell):
+            end = (series.first_cell + COUNTED[series.row].cells) * CELL_BYTES
+            self.cells.extend(_words(data[len(self.cells) * CELL_BYTES : end]))
+            for cell in range(series.first_cell, len(self.cells)):
                 if not 0 <= self.cells[cell] <= COUNT_MAX:
                     self.cells[cell] = 0
-        self.cells[USED_CELL] = end_cell * CELL_BYTES
 
     def _bounded(self, row: int, place: int, text: str) -> str:
         cut = text.encode("utf-8", "replace")[:LABEL_BYTES].decode("utf-8", "ignore")
@@ -142,16 +138,12 @@ class CountsFile:
         return cut if cut in values or len(values) < VALUES_PER_LABEL else OTHER
 
     def _add(self, row: int, labels: Labels) -> int:
-        """Append a series, published by one store when it is whole; all that the limits allow fit."""
+        """Append a series; all that the limits allow fit into the file."""
         found = self._first_cells.get((row, labels))
         if found is not None:
             return found
-        used = self.cells[USED_CELL]
-        series = render_series(row, labels)
-        end = used + len(series)
-        self._data[used:end] = series
-        self.cells[USED_CELL] = end
-        first_cell = end // CELL_BYTES - COUNTED[row].cells
+        self.cells.extend(_words(render_series(row, labels)))
+        first_cell = len(self.cells) - COUNTED[row].cells
         self._know(row, labels, first_cell)
         return first_cell
 
@@ -162,7 +154,12 @@ class CountsFile:
             self._values.setdefault((row, place), set()).add(text)
 
 
-def _open_first_free(folder: Path, slot: int) -> tuple[str, int, mmap.mmap]:
+def _words(data: bytes) -> list[int]:
+    """What stands in the file as the numbers that its cells would be."""
+    return array(CELL_FORM, data).tolist()
+
+
+def _open_first_free(folder: Path, slot: int) -> tuple[str, int, bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(FILES_PER_SLOT):
         worker = f"{slot}-{number}" if number else str(slot)
@@ -175,7 +172,7 @@ def _open_first_free(folder: Path, slot: int) -> tuple[str, int, mmap.mmap]:
     )
 
 
-def _open_held(path: Path) -> tuple[int, mmap.mmap] | None:
+def _open_held(path: Path) -> tuple[int, bytes] | None:
     """The file, held and of this release's form; None where another holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -189,23 +186,19 @@ def _open_held(path: Path) -> tuple[int, mmap.mmap] | None:
         os.close(descriptor)
         raise OSError(fault.errno, fault.strerror, str(path)) from fault
     if is_blank(data):
-        data[: HEADER.size] = HEADER.pack(MARK, LAYOUT_DIGEST, SERIES_AT)
+        data = HEADER.pack(MARK, LAYOUT_DIGEST, SERIES_AT) + data[HEADER.size :]
     if is_readable(data):
         return descriptor, data
-    data.close()
     path.replace(path.with_suffix(".aside"))
     os.close(descriptor)
     return _open_held(path)
 
 
-def _read_used(descriptor: int) -> mmap.mmap:
-    """Memory of the file's size, with what is in use of it: what is not touched takes no memory."""
-    data = mmap.mmap(-1, CAPACITY_BYTES)
-    with memoryview(data) as whole:
-        os.preadv(descriptor, [whole[: HEADER.size]], 0)
-        if is_readable(data):
-            os.preadv(descriptor, [whole[SERIES_AT : whole.cast("Q")[USED_CELL]]], SERIES_AT)
-    return data
+def _read_used(descriptor: int) -> bytes:
+    """What is in use of the file."""
+    head = os.pread(descriptor, HEADER.size, 0)
+    used = HEADER.unpack(head)[2] if is_readable(head) else SERIES_AT
+    return os.pread(descriptor, used, 0)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

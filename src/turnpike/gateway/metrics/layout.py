@@ -7,7 +7,6 @@ labels). Killed at any moment, a writer leaves a file that can be read.
 
 from __future__ import annotations
 
-import mmap
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,17 +26,11 @@ CELL_BYTES: Final = 8
 HEADER: Final = struct.Struct("=8sQQ")
 """Mark of the file's kind and format, digest of the table of metrics, bytes in use."""
 MARK: Final = b"tpcount1"
-USED_CELL: Final = 2
-"""Where the third field of the header is, in cells."""
 
 _GAUGES_HEAD: Final = struct.Struct("=II")
 _SERIES_HEAD: Final = struct.Struct("=IIQ")
 READS_MAX: Final = 8
 """How often gauges are read again that were being written."""
-
-
-Data = bytes | mmap.mmap
-"""A file's content, or the memory of the worker that writes it."""
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -70,18 +63,18 @@ def digest_of(metrics: tuple[Metric, ...]) -> int:
 LAYOUT_DIGEST: Final = digest_of(COUNTED)
 
 
-def is_readable(data: Data) -> bool:
-    """Whether the mapped file is of this release's form."""
+def is_readable(data: bytes) -> bool:
+    """Whether the file is of this release's form."""
     mark, digest, used = HEADER.unpack_from(data)
     return bool(mark == MARK and digest == LAYOUT_DIGEST and SERIES_AT <= used <= CAPACITY_BYTES)
 
 
-def is_blank(data: Data) -> bool:
+def is_blank(data: bytes) -> bool:
     """Whether nobody has written a header yet."""
     return HEADER.unpack_from(data) == (bytes(len(MARK)), 0, 0)
 
 
-def walk_series(data: Data) -> Iterator[Series]:
+def walk_series(data: bytes) -> Iterator[Series]:
     """The series that the file holds, up to the first damaged one."""
     used: int = min(HEADER.unpack_from(data)[2], len(data))
     at = SERIES_AT
@@ -105,7 +98,7 @@ def render_series(row: int, labels: Labels) -> bytes:
     return head.ljust((_cells_at(len(head)) + COUNTED[row].cells) * CELL_BYTES, b"\0")
 
 
-def write_readings(data: mmap.mmap, readings: tuple[Reading, ...]) -> None:
+def write_readings(data: bytearray, readings: tuple[Reading, ...]) -> None:
     """Put gauges in their place; as many as it has room for."""
     room = SERIES_AT - GAUGES_AT - _GAUGES_HEAD.size
     body = _encoder.encode(readings)
@@ -117,18 +110,18 @@ def write_readings(data: mmap.mmap, readings: tuple[Reading, ...]) -> None:
     )
 
 
-def has_whole_gauges(data: Data) -> bool:
+def has_whole_gauges(data: bytes) -> bool:
     """Whether the gauges are as they were written; not where they are being written at this moment."""
     return _gauges_in(data) is not None
 
 
-def read_readings(data: Data) -> tuple[Reading, ...]:
+def read_readings(data: bytes) -> tuple[Reading, ...]:
     """The gauges as they were last written; none where their writer was killed while it wrote."""
     body = _gauges_in(data)
     return () if body is None else _readings_decoder.decode(body)
 
 
-def _gauges_in(data: Data) -> bytes | None:
+def _gauges_in(data: bytes) -> bytes | None:
     body_at = GAUGES_AT + _GAUGES_HEAD.size
     size, checksum = _GAUGES_HEAD.unpack_from(data, GAUGES_AT)
     body = data[body_at : min(body_at + size, SERIES_AT)]

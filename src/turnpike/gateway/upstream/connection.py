@@ -122,16 +122,17 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         self.headers = {}
         self._idle_seconds = patience.idle_seconds
         self._total_at = patience.total_at
-        transport = self._transport
+        transport, pool = self._transport, self._pool
         if transport is None:
             raise Unreached("The provider closed the connection.", told=CLOSED)
-        self._sent_bytes = len(head) + len(body)
-        if len(body) <= JOINED_BODY_BYTES:
-            transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        body_bytes = len(body)
+        self._sent_bytes = len(head) + body_bytes
+        if body_bytes <= JOINED_BODY_BYTES:
+            transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, body_bytes, body))
         else:
-            transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body))
-        now = self._pool.now()
-        self._pool.deadlines.limit(self, min(now + patience.first_byte_seconds, patience.first_content_at))
+            transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (head, body_bytes), body))
+        first_byte_at, first_content_at = pool.now() + patience.first_byte_seconds, patience.first_content_at
+        pool.deadlines.limit(self, first_byte_at if first_byte_at < first_content_at else first_content_at)
 
     @property
     def has_head(self) -> bool:
@@ -198,7 +199,8 @@ class UpstreamConnection(Limited, asyncio.Protocol):
         # An error holds the frames that it went through, and they hold this connection.
         error, self._error = self._error, None
         if self._complete and self._reusable and error is None:
-            self._resume()
+            if self._paused:
+                self._resume()
             self._pool.give_back(self)
         else:
             self.cut()
