@@ -314,14 +314,17 @@ ERROR_EVENTS = {
 }
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_providers_own_error_event_is_the_last_one(road: Road, dialect: str) -> None:
+def test_the_providers_own_error_event_is_the_last_one(road: Road, dialect: str, line_end: bytes) -> None:
+    error = ERROR_EVENTS[dialect].replace(b"\n", line_end)
+
     def part(exchange: Exchange) -> None:
-        exchange.stream(*EVENTS[dialect], ERROR_EVENTS[dialect])
+        exchange.stream(*EVENTS[dialect], error[:-1], error[-1:], b": more\n\n")
         exchange.close()
 
     answer = road.post(PATHS[dialect], BODIES[dialect], road.case(part))
-    assert answer.content == b"".join(EVENTS[dialect]) + ERROR_EVENTS[dialect]
+    assert answer.content == b"".join(EVENTS[dialect]) + error
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

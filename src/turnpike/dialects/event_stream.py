@@ -70,6 +70,7 @@ class EventStream:
 
     ended: the dialect's own terminator has come; nothing else says that a stream is whole.
     failed: the provider's own error event has come.
+    awaits_lf: it ended in CR, and the LF that may belong to it has still to come; nothing else is given then.
     fault: what speaks against the event that came after those given last.
     is_empty: nothing has come yet.
     has_content: the first event with a part of the answer has come.
@@ -78,6 +79,7 @@ class EventStream:
     __slots__ = (
         "_read_event",
         "_splitter",
+        "awaits_lf",
         "ended",
         "failed",
         "fault",
@@ -92,7 +94,7 @@ class EventStream:
         self._read_event = read_event
         self._splitter = EventSplitter()
         self.fault: UpstreamInvalid | None = None
-        self.ended = self.failed = self.has_content = False
+        self.ended = self.failed = self.has_content = self.awaits_lf = False
         self.is_empty = True
         self.id: str | None = None
         self.items: tuple[str, ...] = ()
@@ -105,11 +107,11 @@ class EventStream:
         later one, those before it are given and `fault` says what is to be told next.
         """
         self.is_empty = False
+        if self.failed:  # The provider's own error is the last that its stream says.
+            return self._end_of_error(data)
         events = self._splitter.split(data)
         for place, event in enumerate(events):
-            if (
-                self.failed and event != HALF_CRLF
-            ):  # The provider's own error is the last that its stream says.
+            if self.failed:
                 return b"".join(events[:place])
             try:
                 self._read(event)
@@ -118,6 +120,8 @@ class EventStream:
                     raise
                 self.fault = fault.with_traceback(None)
                 return b"".join(events[:place])
+        if self.failed:
+            self.awaits_lf = self._splitter.gave_cr
         return events[0] if len(events) == 1 else b"".join(events)
 
     def finish(self) -> bytes:
@@ -138,6 +142,12 @@ class EventStream:
     def facts(self) -> AnswerFacts:
         """What is known so far."""
         return AnswerFacts(self.id, self.usage, self.items)
+
+    def _end_of_error(self, data: bytes) -> bytes:
+        if not data or not self.awaits_lf:
+            return b""
+        self.awaits_lf = False
+        return HALF_CRLF if data.startswith(HALF_CRLF) else b""
 
     def _read(self, event: bytes) -> None:
         data = event_data(event)

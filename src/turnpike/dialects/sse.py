@@ -32,19 +32,20 @@ class EventSplitter:
     """Cuts a stream into events, in pieces of any size; each keeps its bytes, blank line and all.
 
     Where an event was given up to its last CR, and an LF comes next, that is given by itself: `HALF_CRLF`.
+    gave_cr: the last byte that came was such a CR.
     """
 
-    __slots__ = ("_gave_cr", "_rest", "_rest_bytes", "_tail")
+    __slots__ = ("_rest", "_rest_bytes", "_tail", "gave_cr")
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._tail = b""
-        self._gave_cr = False
+        self.gave_cr = False
 
     def split(self, data: bytes) -> list[bytes]:
         """The events that `data` completes. Raises UpstreamInvalid where one grows too large."""
-        if self._gave_cr and data:
+        if self.gave_cr and data:
             return self._split_after_cr(data)
         # A long event that comes line by line would else be read anew with each of them.
         end = self._tail + data if self._tail else data
@@ -68,7 +69,7 @@ class EventSplitter:
         return rest
 
     def _split_after_cr(self, data: bytes) -> list[bytes]:
-        self._gave_cr = False
+        self.gave_cr = False
         if not data.startswith(HALF_CRLF):
             return self.split(data)
         return [HALF_CRLF, *self.split(data[1:])]
@@ -78,7 +79,7 @@ class EventSplitter:
         for blank in _BLANK_LINE.finditer(data):
             events.append(data[start : blank.end()])
             start = blank.end()
-        self._gave_cr = start == len(data) and data.endswith(b"\r")
+        self.gave_cr = start == len(data) and data.endswith(b"\r")
         self._keep(data[start:])
         return events
 

@@ -90,9 +90,7 @@ class Relay:
         stream = self.stream
         if stream.fault is not None and not stream.ended:
             raise stream.fault
-        if stream.failed:
-            return b""
-        while True:
+        while not stream.failed or stream.awaits_lf:
             data = await self._piece()
             if not data:
                 return self._last()
@@ -105,6 +103,7 @@ class Relay:
                 self._answer.expire_in(AFTER_END_SECONDS)
             if events:
                 return events
+        return b""
 
     async def _piece(self) -> bytes:
         try:
