@@ -176,7 +176,7 @@ async def test_where_as_many_wait_for_the_disk_as_may_nothing_more_waits(tmp_pat
 
 
 @in_a_loop
-async def test_notes_of_one_turn_are_one_write_and_none_is_lost_for_anothers_fault(tmp_path: Path) -> None:
+async def test_no_note_is_lost_for_the_fault_of_another_that_came_with_it(tmp_path: Path) -> None:
     kept = KeptResponses(tmp_path, 0, SetClock())
     with capture_logs() as logs:
         async with asyncio.timeout(5):
