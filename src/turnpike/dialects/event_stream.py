@@ -107,8 +107,10 @@ class EventStream:
         later one, those before it are given and `fault` says what is to be told next.
         """
         self.is_empty = False
-        if self.failed:  # The provider's own error is the last that its stream says.
-            return self._end_of_error(data)
+        # The provider's own error is the last that its stream says.
+        return self._end_of_error(data) if self.failed else self._whole_events(data)
+
+    def _whole_events(self, data: bytes) -> bytes:
         events = self._splitter.split(data)
         for place, event in enumerate(events):
             if self.failed:
