@@ -100,7 +100,6 @@ class RequestReader:
         "_held_bytes",
         "_limits",
         "_lines",
-        "_lines_max",
         "_loose_bytes",
         "_method",
         "_parser",
@@ -124,7 +123,6 @@ class RequestReader:
         self._target = b""
         self._method = self._version = ""
         self._lines: list[Line] = []
-        self._lines_max = limits.header_count
         self._headers: dict[bytes, bytes] = {}
         self._feeding_bytes = self._loose_bytes = self._held_bytes = 0
         self._body: bytes | bytearray = b""
@@ -182,7 +180,10 @@ class RequestReader:
     def _hold_head(self, count: int) -> None:
         """Count a head that is not whole among what is held: strangers send those too."""
         self._held_bytes += count
-        if not self._sink.hold(count):
+        has_room = self._sink.hold(count)
+        if len(self._lines) > self._limits.header_count:  # In memory they are ten times their length.
+            self.refuse(head_too_large(self._limits))
+        elif not has_room:
             self.refuse(Overloaded("The gateway holds as much as it can; try again."))
 
     def _release_head(self) -> None:
@@ -212,6 +213,9 @@ class RequestReader:
 
     def _weigh(self, fed_bytes: int, body_bytes: int) -> None:
         """Bound what no other limit counts: a head or trailer before its end, the framing of chunks."""
+        del self._lines[
+            self._limits.header_count + 1 :
+        ]  # Of a head there are fewer; the others are trailers.
         self._loose_bytes = max(0, self._loose_bytes + fed_bytes - CHUNK_WEIGHT * body_bytes)
         if self._loose_bytes > self._limits.head_bytes:
             self.refuse(head_too_large(self._limits))
@@ -233,11 +237,7 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line, or a trailer, which nobody looks at (RFC 9110, 6.5.1)."""
-        lines = self._lines
-        if (
-            len(lines) <= self._lines_max
-        ):  # One more is refused; keeping all would cost ten times their length.
-            lines.append((name, value))
+        self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse it here, before its body is read, where it is at fault."""
@@ -253,7 +253,7 @@ class RequestReader:
         self._headers = headers = join_lines(self._lines)
         lines, limits = self._lines, self._limits
         may_be_large = held_bytes + self._feeding_bytes > limits.head_bytes
-        if len(lines) > self._lines_max or (may_be_large and self._is_too_large()):
+        if len(lines) > limits.header_count or (may_be_large and self._is_too_large()):
             fault: TurnpikeError | None = head_too_large(limits)
         else:
             fault = check_head(method, version, headers, limits)
