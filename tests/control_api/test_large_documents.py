@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.control_api.bench import Bench, caller, made_key
 from tests.control_api.conftest import Opening
+from tests.work_done import lines_run
 from turnpike.control.document.reading import Source
 from turnpike.control.plane import Plane
 from turnpike.control.services.carry_out import carry_out_alone
@@ -24,27 +27,9 @@ GROWS_AT_MOST = 5.0
 
 CODE = str(Path(sys.modules["turnpike"].__file__ or "").parent)
 
+BOUND_SECONDS = 10
+
 Lists = dict[str, list[dict[str, Any]]]
-
-
-def lines_run(work: Callable[[], object]) -> int:
-    """How many lines of ours the work runs: a measure of it that no other process changes."""
-    count = 0
-
-    def trace(frame: Any, event: str, _: object) -> Any:
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(CODE):
-            return None
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def a_document(lists: Lists, **values: str) -> Document:
@@ -83,7 +68,7 @@ def test_the_work_of_a_document_grows_with_its_length(opened: Opening, made: Cal
     works = []
     for count in (FEW, MANY):
         document = a_document(made(count))
-        works.append(lines_run(lambda document=document: apply(plane, document)))  # type: ignore[misc]  # bound now
+        works.append(lines_run(lambda document=document: apply(plane, document), CODE))  # type: ignore[misc]  # bound now
         apply(plane, a_document({}))
     assert works[1] < GROWS_AT_MOST * works[0]
 
@@ -102,6 +87,26 @@ def test_the_work_of_references_without_values_grows_with_their_number(opened: O
             with pytest.raises(FaultyDocument, match="no value came with the document"):
                 apply(plane, document)
 
-        works.append(lines_run(refused))
+        works.append(lines_run(refused, CODE))
         apply(plane, a_document({}))
     assert works[1] < GROWS_AT_MOST * works[0]
+
+
+@pytest.mark.anyio
+async def test_while_one_document_is_read_others_wait_and_nobody_else_does(bench: Bench) -> None:
+    async with (
+        bench.serving() as app,
+        caller(app, bench.administrator) as client,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await made_key(client, "k", role="viewer")
+        async with asyncio.timeout(BOUND_SECONDS), app.state.road.reading:
+            planned = tasks.create_task(client.post("/api/v1/plan", json={"keys": []}))
+            applied = tasks.create_task(client.post("/api/v1/apply", json={"keys": []}))
+            assert (await client.get("/readyz")).status_code == 200
+            assert (await client.get("/api/v1/keys/k")).status_code == 200
+            assert (await client.put("/api/v1/keys/other", json={"role": "viewer"})).status_code == 201
+            assert (await client.post("/api/v1/keys/k/revoke")).status_code == 200
+            assert not planned.done()
+            assert not applied.done()
+    assert [planned.result().status_code, applied.result().status_code] == [200, 200]

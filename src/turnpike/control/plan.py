@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, Place, in_order, shown, suggestion
+from turnpike.control.document.fault import Fault, Place, in_order, shown
 from turnpike.control.document.kind import Plain, Resource, ResourceId, to_plain
+from turnpike.control.document.names import Names
 from turnpike.control.document.reader import MAX_FAULTS
 from turnpike.control.document.reading import Reading
 from turnpike.control.document.secret import SecretAddress, by_resource
@@ -140,6 +141,7 @@ def remarks(reading: Reading, standing: Standing, hidden: Set[ResourceId] = froz
     seen = (id_ for id_ in standing if id_ not in hidden)
     models = _names(reading, seen, frozenset()).get("models", set())
     patterns = tuple(name for name in models if is_pattern(name))
+    known = Names(models)
     strange = (
         link
         for link in reading.allowed_models
@@ -150,7 +152,7 @@ def remarks(reading: Reading, standing: Standing, hidden: Set[ResourceId] = froz
             reading,
             link.place,
             link.path,
-            f"no model {shown(link.target.name)}" + suggestion(link.target.name, models),
+            f"no model {shown(link.target.name)}" + known.suggestion(link.target.name),
         )
         for link in islice(strange, MAX_REMARKS)
     )
@@ -234,13 +236,17 @@ def _dangling(reading: Reading, known: Set[ResourceId], removed: Set[ResourceId]
         for link in reading.links
         if link.target.kind not in reading.unread and link.target.name not in names.get(link.target.kind, ())
     )
+    known_names: dict[str, Names] = {}
     for link in islice(strange, MAX_FAULTS):
         noun, name = link.target.kind.removesuffix("s"), link.target.name
         message = f"no {noun} {shown(name)}"
         if link.target in removed:
             message += f"; this document made it and names it no longer: keep it in `{link.target.kind}`"
         else:
-            message += suggestion(name, names.get(link.target.kind, ()))
+            kind = link.target.kind
+            if kind not in known_names:
+                known_names[kind] = Names(names.get(kind, ()))
+            message += known_names[kind].suggestion(name)
         yield _fault(reading, link.place, link.path, message)
 
 

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from turnpike.control.api.answers import event_values, json_response, moment, worker_values
 from turnpike.control.api.requests import Caller, RoadDependency
-from turnpike.control.document.fault import shown, suggestion
+from turnpike.control.document.fault import shown
 from turnpike.control.document.instant import instant_ns
+from turnpike.control.document.names import suggestion
 from turnpike.control.permissions import HOLDERS, TEAM_ADMIN
 from turnpike.control.resources.table import KINDS
 from turnpike.control.services.trail import ACTIONS, verify_trail

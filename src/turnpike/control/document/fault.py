@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -10,12 +9,6 @@ import msgspec
 
 SHOWN_CHARACTERS = 60
 """Of what was found, a fault shows no more than this."""
-
-NAMES_COMPARED = 2000
-"""Of the names that would be right, no more than this are searched for the nearest."""
-
-KNOWN_NAMES_SHOWN = 12
-"""Of the names that would be right, a fault lists no more than this."""
 
 _PLAIN_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
@@ -76,14 +69,3 @@ def shown(text: str) -> str:
     """A text that was found, quoted, on one line and not too long."""
     cut = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
     return msgspec.json.encode(cut.encode("utf-8", "replace").decode()).decode()
-
-
-def suggestion(found: str, known: Iterable[str]) -> str:
-    """`; did you mean "openai"? (known: local, openai)`, as far as there is something to say."""
-    names = sorted(set(known))
-    near = difflib.get_close_matches(found, names[:NAMES_COMPARED], n=1, cutoff=0.6)
-    text = f"; did you mean {shown(near[0])}?" if near else ""
-    if not names:
-        return f"{text} (there are none)"
-    more = f" and {len(names) - KNOWN_NAMES_SHOWN} more" if len(names) > KNOWN_NAMES_SHOWN else ""
-    return f"{text} (known: {', '.join(names[:KNOWN_NAMES_SHOWN])}{more})"

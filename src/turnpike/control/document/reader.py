@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, Path, Place, fault_at, path_text, suggestion
+from turnpike.control.document.fault import Fault, Path, Place, fault_at, path_text
 from turnpike.control.document.kind import ResourceId
+from turnpike.control.document.names import suggestion
 from turnpike.control.document.secret import SecretAddress, SecretSlot
 from turnpike.domain.provider import ProviderKind
 

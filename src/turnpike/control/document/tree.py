@@ -9,7 +9,7 @@ from turnpike.control.document.fault import NOWHERE, Place
 MAX_CHARACTERS = 4 * 1024 * 1024
 """A longer document is refused unread."""
 
-MAX_NODES = 1_000_000
+MAX_NODES = 500_000
 """Values in a document, each use of a YAML alias counted in full."""
 
 MAX_DEPTH = 32
@@ -23,14 +23,14 @@ class Scalar(msgspec.Struct, frozen=True, gc=False):
     place: Place
 
 
-class Sequence(msgspec.Struct, frozen=True):
+class Sequence(msgspec.Struct, frozen=True, gc=False):
     """A list."""
 
     items: tuple[Node, ...]
     place: Place
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One field of a mapping; `place` is where its name stands."""
 
     key: str
@@ -38,7 +38,7 @@ class Entry(msgspec.Struct, frozen=True):
     value: Node
 
 
-class Mapping(msgspec.Struct, frozen=True):
+class Mapping(msgspec.Struct, frozen=True, gc=False):
     """Fields by name, each name once."""
 
     entries: tuple[Entry, ...]

@@ -47,7 +47,7 @@ _FLOAT = re.compile(
 _PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*\Z")
 
 
-class _Sized(msgspec.Struct, frozen=True):
+class _Sized(msgspec.Struct, frozen=True, gc=False):
     """A node with how many nodes it holds and how deep they go."""
 
     node: Node

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from turnpike.control.document.fault import Fault, in_order, shown, suggestion
+from turnpike.control.document.fault import Fault, in_order, shown
 from turnpike.control.document.kind import Resource, ResourceId
+from turnpike.control.document.names import suggestion
 from turnpike.control.document.reading import Reading, Source
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import Given

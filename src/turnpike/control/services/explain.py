@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from turnpike.control.compile import levels_of
-from turnpike.control.document.fault import suggestion
 from turnpike.control.document.kind import ResourceId
+from turnpike.control.document.names import suggestion
 from turnpike.control.permissions import Actor
 from turnpike.control.plane import Plane
 from turnpike.control.resources.access import Level
