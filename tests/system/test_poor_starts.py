@@ -37,7 +37,7 @@ def test_what_needs_controls_packages_says_how_they_are_installed(tmp_path: Path
     assert ended.returncode == 78
     (line,) = ended.stderr.splitlines()
     assert line.startswith("turnpike: sqlalchemy is not installed")
-    assert 'pip install "turnpike-ai[control]"' in line
+    assert 'in Turnpike\'s clone, pip install ".[control]"' in line
     assert not (tmp_path / "home").exists()
 
 

@@ -23,7 +23,8 @@ class PackagesMissing(CannotStart):
     def __init__(self, names: str) -> None:
         super().__init__(
             f"{names} not installed, which control needs and a gateway alone does not:"
-            f' pip install "{DISTRIBUTION}[{CONTROL}]" (from a clone: pip install ".[{CONTROL}]")'
+            f' in Turnpike\'s clone, pip install ".[{CONTROL}]" (of a wheel that was built there:'
+            f' pip install "turnpike_ai-VERSION-py3-none-any.whl[{CONTROL}]")'
         )
 
 

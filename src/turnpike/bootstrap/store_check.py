@@ -19,6 +19,6 @@ def look_at_store(url: str) -> Finding:
         return unknown(
             "store",
             f"TURNPIKE_STORE_URL is set, and this machine cannot look at it ({MISSING})",
-            "only control needs it: pip install 'turnpike-ai[control,postgres]' where that runs",
+            "only control needs it: where that runs, in Turnpike's clone, pip install '.[control,postgres]'",
         )
     return store_finding(postgres_fault(url))

@@ -54,7 +54,11 @@ def packages_finding(packages: tuple[Package, ...]) -> Finding:
     """Whether every package is there in a version that serves."""
     poor = _poor(packages)
     if poor:
-        return wrong("packages", poor, "install Turnpike anew: pip install --upgrade turnpike-ai")
+        return wrong(
+            "packages",
+            poor,
+            "install Turnpike anew: pip install . in its clone, or pip install of a wheel that was built there",
+        )
     return fine("packages", f"{len(packages)} packages in versions that serve")
 
 
@@ -67,9 +71,10 @@ def control_packages_finding(packages: tuple[Package, ...], *, is_elsewhere: boo
     if is_elsewhere:
         return unknown(check, f"control cannot run here, a gateway can: {poor}")
     mend = (
-        'pip install "turnpike-ai[control]" (from a clone: pip install ".[control]"); a gateway alone needs'
+        'in Turnpike\'s clone: pip install ".[control]" (of a wheel that was built there:'
+        ' pip install "turnpike_ai-VERSION-py3-none-any.whl[control]"); a gateway alone needs TURNPIKE_CONTROL_URL'
     )
-    return wrong(check, f"control cannot run here: {poor}", f"{mend} TURNPIKE_CONTROL_URL")
+    return wrong(check, f"control cannot run here: {poor}", mend)
 
 
 def home_finding(home: Path, fault: str | None) -> Finding:

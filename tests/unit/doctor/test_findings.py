@@ -128,6 +128,19 @@ def test_a_provider_is_judged_by_how_it_answered(reach: Reach, state: str) -> No
     assert finding.mend or state != "wrong"
 
 
+@pytest.mark.parametrize("is_control", [False, True])
+def test_packages_are_had_from_a_clone_or_a_wheel_and_from_no_index(is_control: bool) -> None:
+    missing = (Package("click", "8.2", None),)
+    if is_control:
+        finding = control_packages_finding(missing, is_elsewhere=False)
+    else:
+        finding = packages_finding(missing)
+    assert finding.mend is not None
+    assert "clone" in finding.mend
+    assert "wheel" in finding.mend
+    assert "turnpike-ai" not in finding.mend
+
+
 def test_the_clock_finding_says_which_way_the_clock_is_off() -> None:
     assert "ahead of openai" in clock_finding(NOW, {"openai": NOW - 60}).says
     assert "behind openai" in clock_finding(NOW, {"openai": NOW + 60}).says

@@ -87,8 +87,8 @@ def postgres_engine(url: str) -> sa.Engine:
         )
     except ImportError as missing:
         raise StoreUnavailable(
-            f"a store on PostgreSQL needs its driver ({missing}): pip install 'turnpike-ai[postgres]'"
-            " (from a clone: pip install '.[postgres]')"
+            f"a store on PostgreSQL needs its driver ({missing}): in Turnpike's clone, pip install '.[control,postgres]'"
+            " (of a wheel that was built there: pip install 'turnpike_ai-VERSION-py3-none-any.whl[control,postgres]')"
         ) from missing
     event.listen(engine, "do_connect", lambda dialect, _, args, how: _connect(dialect, args, how, patience))
     return engine
