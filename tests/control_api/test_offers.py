@@ -10,7 +10,15 @@ import msgspec
 import pytest
 
 from tests.control_api.bench import SetClock
-from turnpike.control.publish import WORKERS_MAX, Delivery, Publication, Published, delivery_for, is_ahead
+from turnpike.control.publish import (
+    HURRIED_SECONDS,
+    WORKERS_MAX,
+    Delivery,
+    Publication,
+    Published,
+    delivery_for,
+    is_ahead,
+)
 from turnpike.ports.link import Report
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +131,25 @@ async def test_a_worker_that_stays_silent_is_waited_for_once_and_again_when_it_i
     await publication.answer(a_report(running="1-a"), hold_seconds=0)
     assert not await ends_at_once(publication.spread("2-b"))
     assert not await ends_at_once(publication.offer(THREE))
+
+
+async def test_an_offer_is_hurried_by_what_waits_and_only_for_as_long_as_that_does() -> None:
+    publication = Publication(SetClock(), offer_seconds=BOUND_SECONDS * 10)
+    publication.publish(ONE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    async with asyncio.timeout(BOUND_SECONDS), asyncio.TaskGroup() as tasks:
+        under_way = tasks.create_task(publication.offer(TWO))
+        await asyncio.sleep(0)
+        with publication.hurried():
+            assert await under_way
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    async with asyncio.timeout(BOUND_SECONDS):
+        with publication.hurried():
+            assert await publication.offer(THREE)
+    await publication.answer(a_report(running="1-a"), hold_seconds=0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(HURRIED_SECONDS * 2):
+            await publication.offer(THREE)
 
 
 async def test_a_worker_that_provisions_for_long_is_soon_heard_of_again() -> None:
