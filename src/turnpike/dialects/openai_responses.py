@@ -29,6 +29,7 @@ from turnpike.dialects.responses_references import read_conversation, read_refer
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import OPENAI_RESPONSES
+from turnpike.domain.usage import UNKNOWN
 
 ITEMS_MAX: Final = 1_000
 """Ids of one answer's items that are known afterwards."""
@@ -164,6 +165,12 @@ def read_event(data: bytes, stream: EventStream) -> None:
             _add_items(stream, _name_of(event.item))
 
 
+def read_kept_event(data: bytes, stream: EventStream) -> None:
+    """The same of a kept response that is streamed again: its usage is that of the call which made it."""
+    read_event(data, stream)
+    stream.usage = UNKNOWN
+
+
 def _note_response(kind: str, response: _EventResponse | _OddEventResponse, stream: EventStream) -> None:
     if isinstance(response.id, str):
         stream.id = response.id
@@ -198,6 +205,10 @@ def _open_stream() -> EventStream:
     return EventStream(read_event)
 
 
+def _open_kept_stream() -> EventStream:
+    return EventStream(read_kept_event)
+
+
 RESPONSES: Final = Speech(
     OPENAI_RESPONSES, "generate_content", read_call, read_answer, _open_stream, RESPONSES_ERRORS
 )
@@ -207,5 +218,5 @@ COMPACT: Final = Speech(
 INPUT_TOKENS: Final = Speech(
     OPENAI_RESPONSES, "count_tokens", read_call, read_count, None, RESPONSES_ERRORS, b"/input_tokens"
 )
-KEPT: Final = Speech(OPENAI_RESPONSES, "retrieve", read_call, read_kept, _open_stream, RESPONSES_ERRORS)
+KEPT: Final = Speech(OPENAI_RESPONSES, "retrieve", read_call, read_kept, _open_kept_stream, RESPONSES_ERRORS)
 """Requests about a response that the provider keeps: they name no model."""

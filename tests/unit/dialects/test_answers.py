@@ -213,3 +213,11 @@ def test_unknown_events_pass(speech: Speech, data: bytes) -> None:
     stream = opened(speech)
     assert stream.feed(b"data: " + data + b"\n\n") == b"data: " + data + b"\n\n"
     assert not stream.ended
+
+
+def test_a_kept_response_that_is_streamed_again_consumes_nothing_again() -> None:
+    _, data, _ = STREAMS["responses"]
+    made, again = opened(RESPONSES), opened(KEPT)
+    assert made.feed(data) == again.feed(data) == data
+    assert (made.usage, again.usage) == (Usage(9, 5), UNKNOWN)
+    assert again.ended
