@@ -100,7 +100,7 @@ async def test_while_one_document_is_read_others_wait_and_nobody_else_does(bench
         asyncio.TaskGroup() as tasks,
     ):
         await made_key(client, "k", role="viewer")
-        async with asyncio.timeout(BOUND_SECONDS), app.state.road.reading:
+        async with asyncio.timeout(BOUND_SECONDS), app.state.road.documents:
             planned = tasks.create_task(client.post("/api/v1/plan", json={"keys": []}))
             applied = tasks.create_task(client.post("/api/v1/apply", json={"keys": []}))
             assert (await client.get("/readyz")).status_code == 200

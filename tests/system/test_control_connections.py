@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
-from tests.system.test_control_api import BOUND_SECONDS, served
+from tests.system.test_control_api import BOUND_SECONDS, a_client, served
 from turnpike.control.connections import BOUNDS, Bounds
+from turnpike.control.shares import REQUESTS_AT_ONCE
 from turnpike.ports.sealing import local_token
 
 pytestmark = pytest.mark.anyio
@@ -210,3 +213,81 @@ async def test_a_revocation_goes_through_a_flood_of_heads(tmp_path: Path) -> Non
             ends.set()
         assert b'"revoked_at":"' in answer
         assert alive
+
+
+def a_body_begun(token: str) -> bytes:
+    """Two bytes of a body of a thousand, with a key that may ask."""
+    head = f"POST /api/v1/explain HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n"
+    return f"{head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{ ".encode()
+
+
+async def test_bodies_that_do_not_come_make_room_for_who_comes(tmp_path: Path) -> None:
+    few = msgspec.structs.replace(BOUNDS, connections=8)
+    async with a_port(tmp_path, few) as port:
+        callers = [await port.call(a_body_begun(port.token)) for _ in range(few.connections)]
+        for _ in range(3):
+            assert await port.is_alive()
+        assert await all_read(callers[0]) == b""
+        for _, writer in callers:
+            writer.close()
+
+
+async def test_whoever_sends_a_head_gives_way_before_whoever_sends_a_body(tmp_path: Path) -> None:
+    few = msgspec.structs.replace(BOUNDS, connections=4)
+    async with a_port(tmp_path, few) as port:
+        sender = await port.call(a_body_begun(port.token))
+        assert await port.is_alive()
+        strangers = [await port.call(LIVEZ) for _ in range(few.connections * 2)]
+        assert await all_read(strangers[0]) == b""
+        assert await port.is_alive()
+        sender[1].write(b"}".ljust(998))
+        assert (await sender[0].readline()).startswith(b"HTTP/1.1 400 ")
+        for _, writer in (sender, *strangers):
+            writer.close()
+
+
+async def test_one_caller_has_no_more_than_its_share_of_requests_under_way(tmp_path: Path) -> None:
+    async with served(tmp_path) as (plane, url, _):
+        port = Port(int(url.rpartition(":")[2]), local_token(plane.seal))
+        async with a_client(url, port.token) as admin:
+            made = await admin.put("/api/v1/keys/greedy", json={"role": "viewer"})
+            held = [await port.call(a_body_begun(made.json()["secret"])) for _ in range(REQUESTS_AT_ONCE)]
+            one_more = await port.call(a_body_begun(made.json()["secret"]))
+            # One of them all is beyond the share, whichever control took in last.
+            first = await first_line_of_any([*held, one_more])
+            assert first.startswith(b"HTTP/1.1 503 ")
+            revoked = await admin.post("/api/v1/keys/greedy/revoke")
+            assert revoked.status_code == 200
+            for _, writer in (*held, one_more):
+                writer.close()
+
+
+async def first_line_of_any(callers: list[Caller]) -> bytes:
+    reading = [asyncio.ensure_future(reader.readline()) for reader, _ in callers]
+    done, others = await asyncio.wait(reading, timeout=BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for other in others:
+        other.cancel()
+    return next(iter(done)).result()
+
+
+async def test_a_caller_that_leaves_amid_its_body_is_no_fault_of_control(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(tmp_path) as (plane, url, _):
+        port = Port(int(url.rpartition(":")[2]), local_token(plane.seal))
+        with capture_logs() as logged:
+            for _ in range(REQUESTS_AT_ONCE * 2):
+                _, writer = await port.call(a_body_begun(port.token))
+                await writer.drain()
+                writer.transport.abort()
+            async with a_client(url, port.token) as admin:
+                await eventually_answers(admin)
+    assert [line for line in logged if line["event"] == "control.failed"] == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def eventually_answers(admin: httpx.AsyncClient) -> None:
+    """The share of those who left is given back."""
+    async with asyncio.timeout(BOUND_SECONDS):
+        while (await admin.get("/api/v1/whoami")).status_code != 200:
+            await asyncio.sleep(0.01)

@@ -16,12 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from turnpike.control.api import checks, documents, explain, health, keys, link, pages, resources, status
 from turnpike.control.api.checks import Probe, probe_nobody
 from turnpike.control.api.problems import answer_errors
-from turnpike.control.api.requests import admit
+from turnpike.control.api.requests import HELD, admit
 from turnpike.control.attempts import Attempts
 from turnpike.control.connections import BOUNDS, BoundedProtocol, Bounds, Connections
 from turnpike.control.plane import Plane
 from turnpike.control.publish import Publication
 from turnpike.control.services.carry_out import Road, publish_stored
+from turnpike.control.shares import DOCUMENTS_AT_ONCE, REQUESTS_AT_ONCE, Shares
 from turnpike.domain.errors import StoreUnavailable
 
 FOLLOW_SECONDS = 0.5
@@ -70,6 +71,8 @@ def make_control(plane: Plane, version: str = "", probe: Probe = probe_nobody) -
     )
     app.state.road = Road(plane, Publication(plane.clock))
     app.state.attempts = Attempts(plane.clock)
+    app.state.requests = Shares(REQUESTS_AT_ONCE, "requests")
+    app.state.documents = Shares(DOCUMENTS_AT_ONCE, "documents")
     app.state.probe = probe
     for router in ROUTERS:
         app.include_router(router)
@@ -102,7 +105,10 @@ async def run_control(
 
 
 class AsSent:
-    """Routes on the path as it was sent, so that an encoded slash stays inside its name; answers are not kept."""
+    """Routes on the path as it was sent, so that an encoded slash stays inside its name; answers are not kept.
+
+    What a request holds is given back when it has ended.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -112,14 +118,15 @@ class AsSent:
             await self._app(scope, receive, send)
             return
         raw = scope.get("raw_path")
-        as_sent = {**scope, "path": raw.decode("latin-1")} if raw else scope
+        as_sent = {**scope, "path": raw.decode("latin-1")} if raw else {**scope}
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), *_ANSWER_HEADERS]}
             await send(message)
 
-        await self._app(as_sent, receive, send_with_headers)
+        with contextlib.ExitStack() as as_sent[HELD]:
+            await self._app(as_sent, receive, send_with_headers)
 
 
 class _Server(uvicorn.Server):

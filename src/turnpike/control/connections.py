@@ -44,6 +44,7 @@ class Awaited(Enum):
     """What control waits for its caller to do on a connection."""
 
     HEAD = "send a request"
+    BODY = "send a body"
     NEXT = "send another request, or none"
     REST = "send the rest of a body"
     TAKING = "read the answer"
@@ -51,12 +52,26 @@ class Awaited(Enum):
 
 
 class Connections(ServerState):
-    """uvicorn's state of all connections, and which of them wait for their callers, the longest first."""
+    """uvicorn's state of all connections, and which of them wait for their callers."""
 
     def __init__(self, bounds: Bounds) -> None:
         super().__init__()
         self.bounds = bounds
-        self.waiting: dict[BoundedProtocol, None] = {}
+        self._waiting: dict[BoundedProtocol, None] = {}
+        self._sending: dict[BoundedProtocol, None] = {}
+
+    def note(self, connection: BoundedProtocol, awaited: Awaited) -> None:
+        """What the connection waits for from now on."""
+        self._waiting.pop(connection, None)
+        self._sending.pop(connection, None)
+        if awaited is Awaited.BODY:
+            self._sending[connection] = None
+        elif awaited is not Awaited.NOTHING:
+            self._waiting[connection] = None
+
+    def longest_waiting(self) -> BoundedProtocol | None:
+        """The one that gives way first: of those with a body on its way, whose callers have shares, only if need be."""
+        return next(iter(self._waiting), None) or next(iter(self._sending), None)
 
 
 class BoundedProtocol(H11Protocol):
@@ -80,7 +95,7 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         if len(self.connections) > self._bounds.connections:
-            (next(iter(self._all.waiting), None) or self)._cut_off()
+            (self._all.longest_waiting() or self)._cut_off()
         if not transport.is_closing():
             self._await(Awaited.HEAD)
 
@@ -117,8 +132,8 @@ class BoundedProtocol(H11Protocol):
             return Awaited.TAKING
         if self.conn.their_state is h11.IDLE:
             return Awaited.HEAD
-        if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
-            return Awaited.REST
+        if self.conn.their_state is h11.SEND_BODY:
+            return Awaited.REST if self.cycle.response_complete else Awaited.BODY
         return Awaited.NOTHING
 
     def _turn_after_answer(self) -> Awaited:
@@ -132,16 +147,13 @@ class BoundedProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        self._all.waiting.pop(self, None)
-        if awaited is Awaited.NOTHING:
-            return
-        self._all.waiting[self] = None
+        self._all.note(self, awaited)
         rows: dict[Awaited, tuple[float, Callable[[], None]]] = {
             Awaited.HEAD: (self._bounds.head_seconds, self._end_head),
             Awaited.REST: (self._bounds.rest_seconds, self._cut_off),
             Awaited.TAKING: (self._bounds.taking_seconds, self._cut_off),
         }
-        # For the next request uvicorn itself has a timer.
+        # For the next request uvicorn itself has a timer, and whoever reads a body has one for that.
         if awaited in rows:
             self._deadline = self.loop.call_later(*rows[awaited])
 

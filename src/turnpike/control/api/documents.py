@@ -15,9 +15,11 @@ from turnpike.control.api.requests import (
     YAML_TYPES,
     Caller,
     RoadDependency,
+    done_in_turn,
     media_type_of,
     read_json,
     read_text,
+    take_document,
 )
 from turnpike.control.document.fault import Fault
 from turnpike.control.document.reading import Source
@@ -67,14 +69,13 @@ async def plan(
     """What applying the document would change; nothing is changed."""
     document = await _document(request, owner, take_over)
     plane = road.plane
+    reading = await done_in_turn(request, road.documents, lambda: read(plane, document))
 
     def planned() -> Response:
-        reading = read(plane, document)
         reviewed = decide_document(plane, plane.store.state(), actor, document, reading)
         return json_response({**plan_values(reviewed.decision.plan), "remarks": reviewed.remarks})
 
-    async with road.reading:
-        return await asyncio.to_thread(planned)
+    return await done_in_turn(request, road.documents, planned)
 
 
 @router.post("/apply")
@@ -85,8 +86,7 @@ async def apply(
     document = await _document(request, owner, take_over)
     clock = road.plane.clock
     started_ns = clock.monotonic_ns()
-    async with road.reading:
-        reading = await asyncio.to_thread(read, road.plane, document)
+    reading = await done_in_turn(request, road.documents, lambda: read(road.plane, document))
     remarks: tuple[Fault, ...] = ()
 
     def decided(state: State) -> Decision:
@@ -95,7 +95,7 @@ async def apply(
         remarks = reviewed.remarks
         return reviewed.decision
 
-    decision = await carry_out(road, decided)
+    decision = await carry_out(road, decided, road.documents)
     current = road.publication.current
     version = current.version if current else None
     workers = await road.publication.spread(version) if version else ()
@@ -115,15 +115,20 @@ async def apply(
 
 
 @router.get("/export")
-def export(
+async def export(
+    request: Request,
     road: RoadDependency,
     owner: Owner = None,
     form: Annotated[Literal["yaml", "json"], Query(alias="format")] = "yaml",
 ) -> Response:
     """The configuration as a document that applies to the same; references stand for secrets."""
-    if form == "json":
-        return json_response(export_values(road.plane, owner))
-    return Response(export_yaml(road.plane, owner), media_type="application/yaml")
+
+    def exported() -> Response:
+        if form == "json":
+            return json_response(export_values(road.plane, owner))
+        return Response(export_yaml(road.plane, owner), media_type="application/yaml")
+
+    return await done_in_turn(request, road.documents, exported)
 
 
 @router.get("/schema")
@@ -134,6 +139,7 @@ def schema(road: RoadDependency) -> Response:
 
 async def _document(request: Request, owner: str | None, takes_over: bool) -> Document:
     """The document in the body: as the command line sends it, or plain YAML or JSON."""
+    take_document(request)
     media_type = media_type_of(request, DOCUMENT_TYPES, YAML)
     if media_type == DOCUMENT_TYPE:
         sent = await read_json(request, SentDocument)

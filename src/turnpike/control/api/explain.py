@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request, Response
 
 from turnpike.control.api.answers import json_response
-from turnpike.control.api.requests import Caller, RoadDependency, read_json
+from turnpike.control.api.requests import Caller, RoadDependency, done_in_turn, read_json
 from turnpike.control.services.explain import Question
 from turnpike.control.services.explain import explain as explained
 
@@ -20,4 +18,5 @@ router = APIRouter(prefix="/api/v1", tags=["keys"])
 async def explain(request: Request, actor: Caller, road: RoadDependency) -> Response:
     """Which levels let a key ask for a model and which do not, and which targets would be tried, with what limits."""
     question = await read_json(request, Question, BODY_MAX_BYTES)
-    return json_response(await asyncio.to_thread(explained, road.plane, actor, question))
+    answer = await done_in_turn(request, road.changes, lambda: explained(road.plane, actor, question))
+    return json_response(answer)

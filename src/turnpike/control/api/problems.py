@@ -30,6 +30,8 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:turnpike:problem:"
 RETRY_AFTER_SECONDS = 1
 
+_STATUSES = frozenset(HTTPStatus)
+
 _log = structlog.get_logger()
 
 Answering = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
@@ -52,7 +54,7 @@ def problem_response(error: TurnpikeError, headers: Mapping[str, str] | None = N
     """The error as its problem document."""
     problem = {
         "type": TYPE_PREFIX + error.code,
-        "title": HTTPStatus(error.http_status).phrase,
+        "title": _phrase(error.http_status),
         "status": error.http_status,
         "detail": error.message,
         "code": error.code,
@@ -61,6 +63,11 @@ def problem_response(error: TurnpikeError, headers: Mapping[str, str] | None = N
     return Response(
         msgspec.json.encode(problem), error.http_status, {**_headers(error), **(headers or {})}, MEDIA_TYPE
     )
+
+
+def _phrase(status: int) -> str:
+    # 499 is not among them, which says to nobody that a caller is gone.
+    return HTTPStatus(status).phrase if status in _STATUSES else ""
 
 
 def _members(error: TurnpikeError) -> dict[str, object]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 import structlog
 from fastapi import Depends, Path, Request
+from starlette.requests import ClientDisconnect
 
 from turnpike.control.attempts import FAILURES_MAX, WINDOW_SECONDS, Attempts
 from turnpike.control.document.fault import shown
@@ -16,7 +19,9 @@ from turnpike.control.permissions import OPERATIONS, Actor, Permission, check_op
 from turnpike.control.plane import Plane
 from turnpike.control.services.carry_out import Road
 from turnpike.control.services.identify import check_node, identify, is_local
+from turnpike.control.shares import Shares
 from turnpike.domain.errors import (
+    ClientClosed,
     ExpiredKey,
     InvalidJson,
     InvalidKey,
@@ -39,6 +44,9 @@ NAME_MAX_CHARACTERS = 512
 JSON = "application/json"
 YAML = "application/yaml"
 YAML_TYPES = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+HELD = "turnpike.held"
+"""Where in a request's scope stands what it holds until it has ended."""
 
 T = TypeVar("T")
 
@@ -66,7 +74,18 @@ async def admit(request: Request) -> None:
             actor = await _identified(request, plane)
             check_operation(actor, operation)
             request.state.actor = actor
+            _take(request, request.app.state.requests)
     _check_parameters(request)
+
+
+def take_document(request: Request) -> None:
+    """Count a document among its caller's for as long as the request lasts. Raises Overloaded beyond its share."""
+    _take(request, request.app.state.documents)
+
+
+def _take(request: Request, shares: Shares) -> None:
+    held: contextlib.ExitStack = request.scope[HELD]
+    held.enter_context(shares.taken(_actor_of(request).name))
 
 
 def _check_parameters(request: Request) -> None:
@@ -148,7 +167,17 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
                     raise too_large
     except TimeoutError:
         raise RequestTimeout(f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
+    except ClientDisconnect:
+        raise ClientClosed("the caller went away before its body had come whole") from None
     return bytes(body)
+
+
+async def done_in_turn(request: Request, turn: asyncio.Semaphore, work: Callable[[], T]) -> T:
+    """What long work gives, done in a thread when its turn comes. Raises ClientClosed for a caller that left before."""
+    async with turn:
+        if await request.is_disconnected():
+            raise ClientClosed("the caller went away before its turn came")
+        return await asyncio.to_thread(work)
 
 
 def media_type_of(request: Request, known: frozenset[str], unsaid: str) -> str:

@@ -22,6 +22,10 @@ from turnpike.ports.store import Change, State, StoreMoved
 ATTEMPTS = 20
 """How often a change is decided because a revocation, or another control process, was quicker."""
 
+DOCUMENTS_IN_HAND = 1
+CHANGES_IN_HAND = 2
+"""Each computes in Python, of which one thread runs at a time: more would only be slower for everybody."""
+
 Decide = Callable[[State], Decision]
 
 DecideAtOnce = Callable[[], Decision]
@@ -35,22 +39,28 @@ _log = structlog.get_logger()
 class Road(msgspec.Struct, frozen=True):
     """Where changes go: the ports that keep them, and the publication that spreads them.
 
-    reading: taken for as long as a document is read, so that many large ones leave threads for others.
+    documents: the turn of a document, or another work on all that is in store, which may take seconds.
+    changes: the turns of what looks through the store for a single resource.
+    All of them together leave threads, and most of the processor's time, to identification and revocations.
     """
 
     plane: Plane
     publication: Publication
-    reading: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+    documents: asyncio.Semaphore = msgspec.field(default_factory=lambda: asyncio.Semaphore(DOCUMENTS_IN_HAND))
+    changes: asyncio.Semaphore = msgspec.field(default_factory=lambda: asyncio.Semaphore(CHANGES_IN_HAND))
 
 
-async def carry_out(road: Road, decide: Decide) -> Decision:
+async def carry_out(road: Road, decide: Decide, turns: asyncio.Semaphore | None = None) -> Decision:
     """Decide on the state as it is, let workers provision the outcome, store it, publish it: or none of it.
+
+    It is decided when one of the `turns` comes, the road's for changes where none are given.
 
     What withdraws a right, and gives workers nothing to provision, waits for nobody; where there is
     something to provision as well, nobody is waited for longer than `HURRIED_SECONDS`.
     Raises what `decide` raises, ProvisionRefused, StoreUnavailable; then nothing has changed.
     """
-    decision = await _decided(road.plane, decide)
+    turns = turns or road.changes
+    decision = await _decided_in_turn(road.plane, decide, turns)
     for _ in range(ATTEMPTS):
         if not _waits_for_nobody(decision):
             break
@@ -58,7 +68,7 @@ async def carry_out(road: Road, decide: Decide) -> Decision:
         async with road.publication.turn_at_once:
             if await _stored(road, decision):
                 return decision
-        decision = await _decided(road.plane, decide)
+        decision = await _decided_in_turn(road.plane, decide, turns)
     with road.publication.hurried() if decision.effect.withdraws else contextlib.nullcontext():
         return await _carry_out_in_turn(road, decide, decision)
 
@@ -98,6 +108,11 @@ def carry_out_alone(plane: Plane, decide: Decide) -> Decision:
         _note(decision.change)
         return decision
     raise Conflict(_OVERTAKEN)
+
+
+async def _decided_in_turn(plane: Plane, decide: Decide, turns: asyncio.Semaphore) -> Decision:
+    async with turns:
+        return await _decided(plane, decide)
 
 
 async def _decided(plane: Plane, decide: Decide) -> Decision:
