@@ -1,4 +1,4 @@
-"""Files that people name: a regular one, and not larger than it may be; a pipe or device would make its reader wait."""
+"""Files that people name: what is read is a regular one, and not larger than it may be; what is written is whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 
 PEM_MAX_BYTES: Final = 4 * 1024 * 1024
 """Some twenty times what a system's whole bundle of authorities weighs."""
+_NAME_KEPT: Final = 64
+"""Of a file's name, in that of the one that is written beside it: a name has 255 bytes at most."""
 
 
 def read_named_file(path: Path | str, max_bytes: int) -> bytes:
@@ -26,6 +28,29 @@ def read_named_file(path: Path | str, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise _too_large(path, max_bytes)
     return data
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Make the file at `path` hold `data`; where that fails it holds what it did before. Raises OSError.
+
+    A pipe or a device is written to as it is.
+    """
+    file = path.resolve()
+    if file.exists() and not file.is_file():
+        file.write_bytes(data)
+        return
+    beside = file.with_name(f".{file.name[:_NAME_KEPT]}.{os.getpid()}.part")
+    try:
+        with beside.open("xb") as written:
+            if file.exists():
+                os.fchmod(written.fileno(), stat.S_IMODE(file.stat().st_mode))
+            written.write(data)
+            written.flush()
+            os.fsync(written.fileno())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _check(found: os.stat_result, path: Path | str, max_bytes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.system.running import Process, an_environment, run_command, status_of
+from tests.system.running import Process, an_environment, run_command, status_of, wait_until
 
 DOCUMENT = """\
 providers:
@@ -220,6 +221,18 @@ def test_every_change_is_in_the_audit_trail(control: Desk) -> None:
     events = control.value("audit", "--kind", "keys", "--name", "audited")
     assert column(events, "actor") == ["local"]
     assert column(events, "action") == ["create"]
+
+
+def test_a_pipe_that_sends_nothing_yet_is_said_to_be_waited_for(control: Desk) -> None:
+    pipe = control.folder / "pipe.yaml"
+    os.mkfifo(pipe)
+    with Process(["plan", "-f", str(pipe)], control.environ, control.folder) as planning:
+        wait_until(lambda: bool(planning.logged), "a word of what is waited for")
+        assert planning.logged == [
+            f"turnpike: waiting for the document from {pipe}, which sends nothing yet\n"
+        ]
+        pipe.write_text("teams: [{name: through-a-pipe}]")
+        assert planning.ended() == 3
 
 
 def test_a_wrong_key_is_refused_in_one_line(control: Desk) -> None:

@@ -9,7 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from turnpike.adapters.machine.lock import holder_of
 from turnpike.adapters.machine.ports import PortTaken, check_free
@@ -24,7 +25,10 @@ from turnpike.bootstrap.packages import CONTROL, required
 from turnpike.bootstrap.running import Running, running_at
 from turnpike.bootstrap.store_check import look_at_store
 from turnpike.bootstrap.vendor_variables import left_out
-from turnpike.client import Answer, ControlClient, ControlFault, Untrusted, quoted
+from turnpike.client import Answer, ControlClient, ControlFault, Request, Untrusted, quoted
+from turnpike.client.answers import Published, Resource
+from turnpike.client.answers import Worker as SeenWorker
+from turnpike.client.control import read_problem
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import read_document as parse_document
 from turnpike.doctor.finding import Finding, unknown
@@ -41,6 +45,7 @@ from turnpike.doctor.machine import (
 )
 from turnpike.doctor.plant import (
     ProviderCheck,
+    Reach,
     Worker,
     authorities_finding,
     certificate_finding,
@@ -68,6 +73,14 @@ CHECK_SECONDS = 15.0
 
 _ADDRESSES = frozenset(kind.base_url_variable for kind in PROVIDERS.values())
 _VARIABLES = tuple(kind.credential_variable for kind in PROVIDERS.values() if kind.credential_variable)
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """What control says of a provider that it asked; date_seconds: the provider's clock, where it told it."""
+
+    reach: Reach
+    says: str
+    date_seconds: float | None = None
 
 
 def examine(found: Configuration) -> tuple[Finding, ...]:
@@ -260,19 +273,18 @@ def _plant(
         return
     try:
         control = control_client(found, LOOK_SECONDS)
-        snapshot = control.get("/api/v1/snapshot")
-        configured = control.all_of("providers")
+        published = control.get("/api/v1/snapshot", Published)
+        configured = control.all_of("providers", Resource).said
     except (ControlFault, CannotStart) as fault:
         yield control_finding(control_url(settings), expected, str(fault))
         yield providers_finding(named, _VARIABLES)
         return
     yield control_finding(control.url, expected, None)
-    _note_time(told, "control", snapshot)
-    published = snapshot.json()
-    yield snapshot_finding(published.get("version"), tuple(map(_worker, published.get("workers", ()))))
-    yield providers_finding(tuple(provider["name"] for provider in configured), _VARIABLES)
+    _note_time(told, "control", published.answer)
+    yield snapshot_finding(published.said.version, tuple(map(_worker, published.said.workers)))
+    yield providers_finding(tuple(provider.name for provider in configured), _VARIABLES)
     for provider in configured:
-        yield _provider(control_client(found, CHECK_SECONDS), provider["name"], told)
+        yield _provider(control_client(found, CHECK_SECONDS), provider.name, told)
 
 
 def _gateway(url: str) -> Finding:
@@ -287,12 +299,10 @@ def _unready(settings: Settings) -> str | None:
     """What control says of a store that it cannot use; None where it has nothing to say, or does not answer."""
     try:
         answer = ControlClient(control_url(settings), None, LOOK_SECONDS).look("/readyz")
-        problem = (
-            answer.json() if answer is not None and answer.status == StoreUnavailable.http_status else {}
-        )
     except ControlFault:
         return None
-    if problem.get("code") != StoreUnavailable.code:
+    problem = read_problem(answer) if answer is not None else None
+    if problem is None or problem.code != StoreUnavailable.code:
         return None
     store = settings.home / STORE_NAME
     if settings.store_url is None and not store.exists():
@@ -300,23 +310,25 @@ def _unready(settings: Settings) -> str | None:
             f"{store} was removed or moved while control runs on it, and control takes no change: put it back, "
             "or stop Turnpike, restore its home from a backup and start it again"
         )
-    return str(problem.get("detail"))
+    return problem.detail
 
 
-def _worker(seen: dict[str, Any]) -> Worker:
-    return Worker(seen["worker"], seen.get("running"), seen.get("fault"))
+def _worker(seen: SeenWorker) -> Worker:
+    return Worker(seen.worker, seen.running, seen.fault)
 
 
 def _provider(control: ControlClient, name: str, told: dict[str, float]) -> Finding:
     try:
-        checked = control.send("POST", f"/api/v1/providers/{quoted(name)}/check", {}).json()
+        checked = control.ask(Request("POST", f"/api/v1/providers/{quoted(name)}/check", {}), _Checked).said
     except ControlFault as fault:
         return unknown(f"provider {name}", f"control could not check it: {fault}")
-    if checked.get("date_seconds") is not None:
-        told[name] = checked["date_seconds"]
-    return provider_finding(ProviderCheck(name, checked["reach"], checked["says"]))
+    if checked.date_seconds is not None:
+        told[name] = checked.date_seconds
+    return provider_finding(ProviderCheck(name, checked.reach, checked.says))
 
 
 def _note_time(told: dict[str, float], name: str, answer: Answer) -> None:
-    if "date" in answer.headers:
-        told[name] = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
+    try:
+        told[name] = email.utils.parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except ValueError:
+        return

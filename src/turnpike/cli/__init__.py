@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Final
 
@@ -15,11 +16,24 @@ from turnpike import __version__
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.packages import PackagesMissing, missing_package
 from turnpike.cli.failure import Failure
+from turnpike.cli.streams import shown
 from turnpike.client import ControlFault
 from turnpike.settings import SettingsFault
 from turnpike.supervisor.notices import HOPELESS_STATUS
 
 DONE, COULD_NOT, WRONG_USAGE, DIFFERENCES = 0, 1, 2, 3
+
+STATUSES: Final[Mapping[type[Exception], int]] = {
+    SettingsFault: WRONG_USAGE,
+    PackagesMissing: HOPELESS_STATUS,
+    CannotStart: COULD_NOT,
+    ControlFault: COULD_NOT,
+    # The last resort: what the machine, a file or a text from outside did where nobody expected it.
+    OSError: COULD_NOT,
+    UnicodeError: COULD_NOT,
+    RecursionError: COULD_NOT,
+}
+"""How a command ends that one of these ended."""
 
 COMMANDS: Final = {
     "up": ("turnpike.cli.up", "Start everything: supervisor, gateway workers, control."),
@@ -95,26 +109,38 @@ def turnpike() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences, 78 never will."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process: 0 done, 1 could not, 2 wrong usage, 3 differences, 78 never will.
+
+    arguments: those after the command's name; None takes the process's own.
+    """
+    sys.exit(_status(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _status(arguments: list[str]) -> int:
+    """Run a command; its exit status. Whatever is no fault of this program ends in words."""
     try:
-        status = turnpike.main(prog_name="turnpike", standalone_mode=False)
+        _check_arguments(arguments)
+        return turnpike.main(arguments, prog_name="turnpike", standalone_mode=False) or DONE
     except click.ClickException as fault:
-        fault.show()
-        status = fault.exit_code
-    except SettingsFault as fault:
-        Failure("\n".join(fault.faults)).show()
-        status = WRONG_USAGE
-    except PackagesMissing as fault:
-        Failure(str(fault)).show()
-        status = HOPELESS_STATUS
-    except (CannotStart, ControlFault) as fault:
-        Failure(str(fault)).show()
-        status = COULD_NOT
+        with suppress(OSError):
+            fault.show()
+        return fault.exit_code
     except (click.Abort, KeyboardInterrupt):
-        status = COULD_NOT
-    except BrokenPipeError:
-        # Whoever read our output has left (`| head`); Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = DONE
-    sys.exit(status or DONE)
+        return COULD_NOT
+    except tuple(STATUSES) as fault:
+        Failure(_words(fault)).show()
+        return next(status for type_, status in STATUSES.items() if isinstance(fault, type_))
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Raises UsageError for one that is no text: nothing that control keeps or answers could be called so."""
+    for argument in arguments:
+        if not argument.isascii() and any("\ud800" <= sign <= "\udfff" for sign in argument):
+            raise click.UsageError(f"found {shown(argument)!r}, which is not UTF-8; every argument is")
+
+
+def _words(fault: BaseException) -> str:
+    if isinstance(fault, OSError) and fault.strerror:
+        return f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror
+    return str(fault) or type(fault).__name__

@@ -9,7 +9,7 @@ import click
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.doctor import examine
 from turnpike.cli.options import DOCTOR_SETTINGS, with_settings
-from turnpike.cli.output import write_json
+from turnpike.cli.output import say, write_json
 from turnpike.doctor.finding import Finding
 
 MARKS: Final = {"fine": "ok", "wrong": "WRONG", "unknown": "?"}
@@ -39,6 +39,6 @@ def doctor(found: Configuration, as_json: bool) -> int:
 
 
 def _show(finding: Finding) -> None:
-    click.echo(f"{MARKS[finding.state]:<6} {finding.check}: {finding.says}")
+    say(f"{MARKS[finding.state]:<6} {finding.check}: {finding.says}")
     if finding.mend:
-        click.echo(f"       -> {finding.mend}")
+        say(f"       -> {finding.mend}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +14,17 @@ from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.document import Document, read_document
 from turnpike.cli.failure import Failure
 from turnpike.cli.options import CLIENT_SETTINGS, with_settings
-from turnpike.cli.output import write_json
-from turnpike.client import ControlClient, Refused
+from turnpike.cli.output import expect_secret, json_text, say, write_json, write_secret, write_text
+from turnpike.cli.streams import note, shown
+from turnpike.client import Refused, Request
+from turnpike.client.answers import Applied, Fault, Planned
+from turnpike.files import replace_file
 
 DOCUMENT_TYPE: Final = "application/vnd.turnpike.document+json"
 DIFFERENCES_STATUS: Final = 3
+
+Exported = dict[str, list[dict[str, Any]]]
+"""Resources by kind."""
 
 _file = click.option(
     "-f",
@@ -48,13 +55,15 @@ def plan(found: Configuration, path: str, owner: str | None, take_over: bool, as
     \b
     Example: turnpike plan -f turnpike.yaml
     """
-    document = read_document(path, owner, found.environ)
-    planned = _send(control_client(found), _action("plan", take_over), document)
+    request = _request("plan", take_over, read_document(path, owner, found.environ, note))
+    with _faults_as_lines():
+        planned = control_client(found).ask(request, Planned)
     if as_json:
-        write_json(planned)
+        write_json(planned.value)
     else:
-        _show_plan(planned)
-    return DIFFERENCES_STATUS if planned["changes"] else 0
+        say("\n".join(planned.said.lines))
+        _note_remarks(planned.said)
+    return DIFFERENCES_STATUS if planned.said.changes else 0
 
 
 @click.command()
@@ -73,14 +82,14 @@ def apply(found: Configuration, path: str, owner: str | None, take_over: bool, a
     \b
     Example: turnpike apply -f turnpike.yaml --owner platform-team
     """
-    document = read_document(path, owner, found.environ)
-    applied = _send(control_client(found), _action("apply", take_over), document)
-    if as_json:
-        write_json(applied)
-        return
-    _show_plan(applied)
-    _show_keys(applied)
-    _show_publication(applied)
+    request = _request("apply", take_over, read_document(path, owner, found.environ, note))
+    expect_secret()
+    with _faults_as_lines():
+        applied = control_client(found).change(request, Applied)
+    text = json_text(applied.value) if as_json else "\n".join(_applied_lines(applied.said))
+    _show_applied(text, applied.said)
+    if not as_json:
+        _note_remarks(applied.said)
 
 
 @click.command()
@@ -99,66 +108,74 @@ def export(found: Configuration, path: Path | None, owner: str | None, as_json: 
     \b
     Example: turnpike export -o turnpike.yaml
     """
-    answer = control_client(found).get("/api/v1/export", owner=owner, format="json" if as_json else None)
-    text = answer.body.decode()
+    control = control_client(found)
+    if as_json:
+        text = json_text(control.get("/api/v1/export", Exported, owner=owner, format="json").value) + "\n"
+    else:
+        text = control.document("/api/v1/export", owner=owner)
     if path is None:
-        click.echo(text, nl=not text.endswith("\n"))
+        write_text(text)
         return
     try:
-        path.write_text(text)
+        replace_file(path, text.encode())
     except OSError as fault:
         raise Failure(f"{path}: {fault.strerror}") from None
 
 
-def _action(word: str, take_over: bool) -> str:
-    return f"{word}?take_over=true" if take_over else word
+def _request(word: str, take_over: bool, document: Document) -> Request:
+    action = f"/api/v1/{word}?take_over=true" if take_over else f"/api/v1/{word}"
+    return Request("POST", action, document, DOCUMENT_TYPE)
 
 
-def _send(control: ControlClient, action: str, document: Document) -> Mapping[str, Any]:
-    """Plan or apply; faults of the document become lines of `file:line:column: path: message`."""
+@contextmanager
+def _faults_as_lines() -> Iterator[None]:
+    """Faults of the document become lines of `file:line:column: path: message`."""
     try:
-        answer = control.send("POST", f"/api/v1/{action}", document, DOCUMENT_TYPE)
+        yield
     except Refused as refused:
-        lines = [_fault_line(fault) for fault in refused.problem.get("faults") or ()]
-        workers = refused.problem.get("workers") or {}
-        lines += [f"worker {worker} refuses it: {fault}" for worker, fault in workers.items()]
+        lines = [_fault_line(fault) for fault in refused.problem.faults]
+        lines += [f"worker {worker} refuses it: {fault}" for worker, fault in refused.problem.workers.items()]
         if not lines:
             raise
         raise Failure("\n".join(lines)) from None
-    planned: Mapping[str, Any] = answer.json()
-    return planned
 
 
-def _fault_line(fault: Mapping[str, Any]) -> str:
-    where = fault.get("file") or "document"
-    if fault.get("line"):
-        where = f"{where}:{fault['line']}:{fault['column']}"
-    parts = [where, fault.get("path"), fault.get("message")]
-    return ": ".join(part for part in parts if part)
+def _fault_line(fault: Fault) -> str:
+    where = fault.file or "document"
+    if fault.line:
+        where = f"{where}:{fault.line}:{fault.column}"
+    return ": ".join(part for part in (where, fault.path, fault.message) if part)
 
 
-def _show_plan(planned: Mapping[str, Any]) -> None:
-    for line in planned["lines"]:
-        click.echo(line)
-    for remark in planned["remarks"]:
-        click.echo(f"remark: {_fault_line(remark)}", err=True)
+def _note_remarks(planned: Planned) -> None:
+    for remark in planned.remarks:
+        note(f"remark: {_fault_line(remark)}")
 
 
-def _show_keys(applied: Mapping[str, Any]) -> None:
-    """Secrets that Turnpike made: this is the only time that anybody sees them."""
-    for key in applied.get("keys") or ():
-        click.echo(f"key {key['name']} (shown once): {key['secret']}")
+def _applied_lines(applied: Applied) -> Iterator[str]:
+    yield from map(shown, applied.lines)
+    for key in applied.keys:
+        yield f"key {shown(key.name)} (shown once): {shown(key.secret)}"
+    if applied.changes:
+        yield shown(_publication_line(applied))
 
 
-def _show_publication(applied: Mapping[str, Any]) -> None:
-    if not applied["changes"]:
+def _publication_line(applied: Applied) -> str:
+    version = applied.version
+    behind = [worker.worker for worker in applied.workers if worker.running != version]
+    if not applied.workers:
+        return f"version {version} is stored; no worker is connected"
+    if behind:
+        return f"version {version} is published; still without it: {', '.join(behind)}"
+    count = len(applied.workers)
+    who = f"all {count} workers run" if count > 1 else "the one worker runs"
+    return f"version {version}: {who} it, after {applied.took_seconds:.2f} s"
+
+
+def _show_applied(text: str, applied: Applied) -> None:
+    """What was done, in one piece: secrets that Turnpike made stand in it, which nobody sees again."""
+    if not applied.keys:
+        write_text(text + "\n")
         return
-    version, workers = applied["version"], applied["workers"]
-    behind = [worker["worker"] for worker in workers if worker["running"] != version]
-    if not workers:
-        click.echo(f"version {version} is stored; no worker is connected")
-    elif behind:
-        click.echo(f"version {version} is published; still without it: {', '.join(behind)}")
-    else:
-        who = f"all {len(workers)} workers run" if len(workers) > 1 else "the one worker runs"
-        click.echo(f"version {version}: {who} it, after {applied['took_seconds']:.2f} s")
+    rotations = ", ".join(f"`turnpike keys rotate {key.name}`" for key in applied.keys)
+    write_secret(text, "the document is applied and made keys", f"{rotations} gives new ones")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from turnpike.bootstrap.access import control_client
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.cli.options import CLIENT_SETTINGS, with_settings
-from turnpike.cli.output import write_json, write_table
+from turnpike.cli.output import say, write_json, write_table
+from turnpike.client import Request
+from turnpike.client.answers import Explanation, Level, Tried
 from turnpike.domain.surface import SURFACES
 
 DONE: Final = 0
@@ -31,50 +33,49 @@ def explain(found: Configuration, key: str, model: str, surface: str | None, as_
     Example: turnpike explain research-app fast
     """
     question = {"key": key, "model": model, "surface": surface}
-    answer = control_client(found).send("POST", "/api/v1/explain", question).json()
+    told = control_client(found).ask(Request("POST", "/api/v1/explain", question), Explanation)
     if as_json:
-        write_json(answer)
+        write_json(told.value)
     else:
-        _show(answer)
-    return DONE if answer["allowed"] else REFUSED
+        _show(told.said)
+    return DONE if told.said.allowed else REFUSED
 
 
-def _show(answer: dict[str, Any]) -> None:
-    verdict = "allowed" if answer["allowed"] else f"refused ({answer['code']})"
-    click.echo(f"{verdict}: {answer['says']}\n")
-    write_table(("LEVEL", "MODELS", "SURFACES"), [_level(level) for level in answer["levels"]])
-    if answer["means"] is not None:
-        click.echo(f"\n{_meaning(answer)}, in this order:")
-        write_table(("TARGET", "RETRIES", "LIMITS"), [_target(target) for target in answer["targets"]])
-    for name in ("required_tags", "networks"):
-        if answer[name]:
-            click.echo(f"\n{name.replace('_', ' ')}: {', '.join(answer[name])}")
+def _show(answer: Explanation) -> None:
+    verdict = "allowed" if answer.allowed else f"refused ({answer.code})"
+    say(f"{verdict}: {answer.says}\n")
+    write_table(("LEVEL", "MODELS", "SURFACES"), [_level(level) for level in answer.levels])
+    if answer.means is not None:
+        say(f"\n{_meaning(answer)}, in this order:")
+        write_table(("TARGET", "RETRIES", "LIMITS"), [_target(target) for target in answer.targets])
+    for name, needed in (("required tags", answer.required_tags), ("networks", answer.networks)):
+        if needed:
+            say(f"\n{name}: {', '.join(needed)}")
 
 
-def _meaning(answer: dict[str, Any]) -> str:
-    model, means = answer["model"], answer["means"]
-    if means == model:
-        return f"{model} goes to these targets"
-    star = f", the star being {answer['star']}" if answer["star"] else ""
-    return f"{model} means {means}{star}; it goes to these targets"
+def _meaning(answer: Explanation) -> str:
+    if answer.means == answer.model:
+        return f"{answer.model} goes to these targets"
+    star = f", the star being {answer.star}" if answer.star else ""
+    return f"{answer.model} means {answer.means}{star}; it goes to these targets"
 
 
-def _level(level: dict[str, Any]) -> tuple[str, str, str]:
-    models = _said(level["models"], level["allows_model"])
-    return level["level"], models, _said(level["surfaces"], level["allows_surface"])
+def _level(level: Level) -> tuple[str, str, str]:
+    models = _said(level.models, level.allows_model)
+    return level.level, models, _said(level.surfaces, level.allows_surface)
 
 
-def _said(names: list[str] | None, allows: bool | None) -> str:
+def _said(names: tuple[str, ...] | None, allows: bool | None) -> str:
     if names is None:
         return "-"
     verdict = {True: "yes: ", False: "NO: ", None: ""}[allows]
     return verdict + (", ".join(names) or "none")
 
 
-def _target(target: dict[str, Any]) -> tuple[str, str, str]:
+def _target(target: Tried) -> tuple[str, str, str]:
     limits = ", ".join(
         f"{name.removesuffix('_seconds').replace('_', ' ')} {seconds:g} s"
-        for name, seconds in target["limits"].items()
+        for name, seconds in target.limits.items()
     )
-    region = f" ({target['region']})" if target["region"] else ""
-    return f"{target['provider']}/{target['model']}{region}", str(target["retries"]), limits
+    region = f" ({target.region})" if target.region else ""
+    return f"{target.provider}/{target.model}{region}", str(target.retries), limits

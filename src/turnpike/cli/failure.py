@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from turnpike.cli.streams import note
+
 
 class Failure(click.ClickException):
     """Ends the command with status 1 and the message on standard error, each of its lines marked."""
 
     def show(self, file: object = None) -> None:
         for line in self.message.splitlines():
-            click.echo(f"turnpike: {line}", err=True)
+            note(f"turnpike: {line}")

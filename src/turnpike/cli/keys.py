@@ -12,8 +12,10 @@ from turnpike.bootstrap.access import control_client
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.cli.failure import Failure
 from turnpike.cli.options import CLIENT_SETTINGS, with_settings
-from turnpike.cli.output import write_json, write_table
-from turnpike.client import Refused, quoted
+from turnpike.cli.output import expect_secret, json_text, say, write_json, write_secret, write_table
+from turnpike.cli.streams import note, shown
+from turnpike.client import Refused, Request, Told, quoted
+from turnpike.client.answers import Fault, Key, NewSecret, Revoked
 
 EXISTS_STATUS: Final = 412
 """What a precondition that fails answers (RFC 9110, 15.5.13): here, that there be no such key."""
@@ -84,23 +86,24 @@ def create(found: Configuration, name: str, as_json: bool, **fields: Any) -> Non
     Example: turnpike keys create research-app --team research --model fast
     """
     given = {field: value for field, value in fields.items() if value not in (None, (), {})}
-    control = control_client(found)
+    expect_secret()
     try:
-        made = control.send("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True).json()
+        made = control_client(found).change(
+            Request("PUT", f"/api/v1/keys/{quoted(name)}", given, only_new=True), NewSecret
+        )
     except Refused as refused:
         if refused.status == EXISTS_STATUS:
             message = (
                 f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
             )
             raise Failure(message) from None
-        faults = refused.problem.get("faults")
-        if not faults:
+        if not refused.problem.faults:
             raise
-        raise Failure("\n".join(_said_of_flag(fault) for fault in faults)) from None
+        raise Failure("\n".join(_said_of_flag(fault) for fault in refused.problem.faults)) from None
     if not as_json:
-        for remark in made["meta"].get("remarks", ()):
-            click.echo(f"remark: {_said_of_flag(remark)}", err=True)
-    _show_secret(made, name, as_json)
+        for remark in made.said.meta.remarks:
+            note(f"remark: {_said_of_flag(remark)}")
+    _show_secret(made, f"key {name} is made", as_json)
 
 
 @keys.command("list")
@@ -112,12 +115,12 @@ def list_keys(found: Configuration, as_json: bool) -> None:
     \b
     Example: turnpike keys list --json
     """
-    known = control_client(found).all_of("keys")
+    known = control_client(found).all_of("keys", Key)
     if as_json:
-        write_json(known)
+        write_json(known.value)
         return
     titles = ("NAME", "BELONGS TO", "MODELS", "EXPIRES", "STATE")
-    write_table(titles, [_row(key) for key in known])
+    write_table(titles, [_row(key) for key in known.said])
 
 
 @keys.command()
@@ -132,8 +135,11 @@ def rotate(found: Configuration, name: str, overlap_seconds: int | None, as_json
     Example: turnpike keys rotate research-app --overlap-seconds 3600
     """
     given = {} if overlap_seconds is None else {"overlap_seconds": overlap_seconds}
-    made = control_client(found).send("POST", f"/api/v1/keys/{quoted(name)}/rotate", given).json()
-    _show_secret(made, name, as_json)
+    expect_secret()
+    made = control_client(found).change(
+        Request("POST", f"/api/v1/keys/{quoted(name)}/rotate", given), NewSecret
+    )
+    _show_secret(made, f"key {name} has a new secret", as_json)
 
 
 @keys.command()
@@ -146,42 +152,42 @@ def revoke(found: Configuration, name: str, as_json: bool) -> None:
     \b
     Example: turnpike keys revoke research-app
     """
-    answer = control_client(found).send("POST", f"/api/v1/keys/{quoted(name)}/revoke", {})
-    if as_json:
-        write_json(answer.json())
-        return
-    click.echo(f"key {name} is revoked")
-
-
-def _said_of_flag(fault: dict[str, Any]) -> str:
-    """A fault of the key in the words of the command; where it stands in a body that nobody wrote is left out."""
-    field = fault["path"].partition("[")[0].partition(".")[0]
-    message: str = fault["message"]
-    if not field:
-        return message
-    return f"{WORDS_OF_FIELDS.get(field, '--' + field.replace('_', '-'))}: {message}"
-
-
-def _show_secret(made: dict[str, Any], name: str, as_json: bool) -> None:
-    if as_json:
-        write_json(made)
-        return
-    click.echo(made["secret"])
-    click.echo(f"key {name}: this is the only time that its secret is shown", err=True)
-
-
-def _row(key: dict[str, Any]) -> tuple[str, ...]:
-    owner = next(
-        (f"{kind} {key[kind]}" for kind in ("team", "project", "user", "role") if key.get(kind)), "-"
+    revoked = control_client(found).change(
+        Request("POST", f"/api/v1/keys/{quoted(name)}/revoke", {}), Revoked
     )
-    models = ", ".join(key["models"]) if key.get("models") else "as its owner"
-    return key["name"], owner, models, key.get("expires_at") or "never", _state(key)
+    if as_json:
+        write_json(revoked.value)
+        return
+    say(f"key {name} is revoked")
 
 
-def _state(key: dict[str, Any]) -> str:
-    if key.get("revoked") or key["meta"].get("revoked_at"):
+def _said_of_flag(fault: Fault) -> str:
+    """A fault of the key in the words of the command; where it stands in a body that nobody wrote is left out."""
+    field = fault.path.partition("[")[0].partition(".")[0]
+    if not field:
+        return fault.message
+    return f"{WORDS_OF_FIELDS.get(field, '--' + field.replace('_', '-'))}: {fault.message}"
+
+
+def _show_secret(made: Told[NewSecret], done: str, as_json: bool) -> None:
+    name = made.said.name
+    mend = f"`turnpike keys rotate {name}` gives a new one"
+    write_secret(json_text(made.value) if as_json else shown(made.said.secret), done, mend)
+    if not as_json:
+        note(f"key {name}: this is the only time that its secret is shown")
+
+
+def _row(key: Key) -> tuple[str, ...]:
+    owners = (("team", key.team), ("project", key.project), ("user", key.user), ("role", key.role))
+    owner = next((f"{kind} {name}" for kind, name in owners if name), "-")
+    models = ", ".join(key.models) if key.models else "as its owner"
+    return key.name, owner, models, key.expires_at or "never", _state(key)
+
+
+def _state(key: Key) -> str:
+    if key.is_revoked:
         return "revoked"
-    expires_at = key.get("expires_at")
+    expires_at = key.expires_at
     if expires_at and datetime.fromisoformat(expires_at).timestamp() * 1e9 <= SystemClock().now_ns():
         return "expired"
     return "active"

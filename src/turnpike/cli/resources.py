@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
@@ -10,8 +10,9 @@ import msgspec
 from turnpike.bootstrap.access import control_client
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.cli.options import CLIENT_SETTINGS, with_settings
-from turnpike.cli.output import write_json, write_table
+from turnpike.cli.output import say, write_json, write_table
 from turnpike.client import quoted
+from turnpike.client.answers import Model, Resource, Trail
 
 KINDS: Final = ("providers", "models", "teams", "projects", "users", "keys")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -30,13 +31,13 @@ def get(found: Configuration, kind: str, name: str | None, as_json: bool) -> Non
     """
     control = control_client(found)
     if name is not None:
-        write_json(control.get(f"/api/v1/{kind}/{quoted(name)}").json())
+        write_json(control.get(f"/api/v1/{kind}/{quoted(name)}", Resource).value)
         return
-    resources = control.all_of(kind)
+    resources = control.all_of(kind, Resource)
     if as_json:
-        write_json(resources)
+        write_json(resources.value)
         return
-    write_table(("NAME", "FIELDS"), [(resource["name"], _fields(resource)) for resource in resources])
+    write_table(("NAME", "FIELDS"), [(resource["name"], _fields(resource)) for resource in resources.value])
 
 
 @click.command()
@@ -51,8 +52,8 @@ def delete(found: Configuration, kind: str, name: str) -> None:
     \b
     Example: turnpike delete keys research-app
     """
-    control_client(found).send("DELETE", f"/api/v1/{kind}/{quoted(name)}")
-    click.echo(f"{kind}/{name} is removed")
+    control_client(found).remove(f"/api/v1/{kind}/{quoted(name)}")
+    say(f"{kind}/{name} is removed")
 
 
 @click.command()
@@ -64,11 +65,11 @@ def models(found: Configuration, as_json: bool) -> None:
     \b
     Example: turnpike models
     """
-    known = control_client(found).all_of("models")
+    known = control_client(found).all_of("models", Model)
     if as_json:
-        write_json(known)
+        write_json(known.value)
         return
-    write_table(("MODEL", "TARGETS"), [(model["name"], _targets(model)) for model in known])
+    write_table(("MODEL", "TARGETS"), [(model.name, _targets(model)) for model in known.said])
 
 
 @click.command()
@@ -85,16 +86,16 @@ def audit(found: Configuration, limit: int, kind: str | None, name: str | None, 
     \b
     Example: turnpike audit --kind keys
     """
-    answer = control_client(found).get("/api/v1/audit", limit=limit, kind=kind, name=name).json()
-    events = answer["items"]
+    trail = control_client(found).get("/api/v1/audit", Trail, limit=limit, kind=kind, name=name)
     if as_json:
-        write_json(events)
+        write_json(trail.value["items"])
         return
     titles = ("AT", "ACTOR", "ACTION", "RESOURCE")
-    write_table(titles, [(e["at"], e["actor"], e["action"], f"{e['kind']}/{e['name']}") for e in events])
+    rows = [(event.at, event.actor, event.action, f"{event.kind}/{event.name}") for event in trail.said.items]
+    write_table(titles, rows)
 
 
-def _fields(resource: dict[str, Any]) -> str:
+def _fields(resource: dict[str, object]) -> str:
     fields = {
         name: value
         for name, value in resource.items()
@@ -103,5 +104,5 @@ def _fields(resource: dict[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def _targets(model: dict[str, Any]) -> str:
-    return ", ".join(f"{target['provider']}/{target['model']}" for target in model.get("targets", ()))
+def _targets(model: Model) -> str:
+    return ", ".join(f"{target.provider}/{target.model}" for target in model.targets)

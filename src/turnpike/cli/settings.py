@@ -7,6 +7,7 @@ import click
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.cli.options import with_every_setting_unlisted
 from turnpike.cli.output import write_json, write_table
+from turnpike.cli.streams import note
 from turnpike.settings import Reading
 
 
@@ -27,7 +28,7 @@ def settings(found: Configuration, as_json: bool) -> None:
     titles = ("SETTING", "VALUE", "FROM", "DEFAULT", "MEANING")
     write_table(titles, [_as_row(reading) for reading in found.readings])
     for name in found.unknown:
-        click.echo(f"turnpike: {name} is set, but there is no such setting", err=True)
+        note(f"turnpike: {name} is set, but there is no such setting")
 
 
 def _as_value(reading: Reading) -> dict[str, object]:

@@ -11,6 +11,7 @@ import msgspec
 from turnpike.bootstrap.fault import CannotStart
 from turnpike.bootstrap.sim import run_sim
 from turnpike.cli.failure import Failure
+from turnpike.cli.output import say
 from turnpike.settings import Address
 from turnpike.sim.allowed import faulty_field, said_of
 from turnpike.sim.meanings import SETTING_MEANINGS, STEERING_MEANINGS
@@ -58,7 +59,7 @@ def sim(listen: str, **values: Any) -> int:
     try:
         steering = msgspec.convert(wishes, Steering, strict=False)
         settings = msgspec.convert({**rest, "steering": steering}, SimSettings, strict=False)
-        return run_sim(settings, _address(listen), click.echo)
+        return run_sim(settings, _address(listen), say)
     except msgspec.ValidationError as fault:
         field = faulty_field(fault)
         struct = Steering if field in STEERING_MEANINGS else SimSettings

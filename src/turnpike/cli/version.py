@@ -7,7 +7,7 @@ import platform
 import click
 
 from turnpike import __version__
-from turnpike.cli.output import write_json
+from turnpike.cli.output import say, write_json
 
 
 @click.command()
@@ -21,4 +21,4 @@ def version(as_json: bool) -> None:
     if as_json:
         write_json({"turnpike": __version__, "python": platform.python_version()})
         return
-    click.echo(f"turnpike {__version__} (Python {platform.python_version()})")
+    say(f"turnpike {__version__} (Python {platform.python_version()})")

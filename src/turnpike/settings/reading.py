@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,6 +15,8 @@ from turnpike.settings.texts import read_count, read_seconds
 from turnpike.settings.values import Settings
 
 PREFIX: Final = "TURNPIKE_"
+_PASSWORD: Final = re.compile("//.*@", re.DOTALL)
+"""What stands in an address before its host: it may be a secret."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -85,7 +88,7 @@ def read_settings(
     for row in rows:
         text, origin = _found(row, environ, flags)
         try:
-            value = row.fallback() if text is None else row.parse(text)
+            value = row.fallback() if text is None else row.parse(_utf8(text))
         except ValueError as fault:
             faults.append(_fault(row, text or "", origin, fault))
         else:
@@ -142,9 +145,18 @@ def _found(row: Setting, environ: Mapping[str, str], flags: Mapping[str, str]) -
     return None, "default"
 
 
+def _utf8(text: str) -> str:
+    """The text. Raises ValueError for bytes that are none, which could be neither logged nor sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text in UTF-8") from None
+    return text
+
+
 def _fault(row: Setting, text: str, origin: str, fault: ValueError) -> str:
     name = row.flag if origin == "flag" else row.variable
-    found = f"a value of {len(text)} characters" if row.secret else f'"{text}"'
+    found = f"a value of {len(text)} characters" if row.secret else f'"{_PASSWORD.sub("//…@", text)}"'
     return f"{name}: found {found}; allowed: {fault}"
 
 

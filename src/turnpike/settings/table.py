@@ -9,6 +9,7 @@ from typing import Final
 from turnpike.settings.reading import Setting
 from turnpike.settings.texts import (
     read_address,
+    read_admin_key,
     read_existing_file,
     read_one_of,
     read_origins,
@@ -69,7 +70,7 @@ SETTINGS: Final = (
         "TURNPIKE_ADMIN_KEY",
         "made and printed once",
         "the first administrator's key; commands send it to the control API",
-        str,
+        read_admin_key,
         _nothing,
         secret=True,
     ),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from turnpike.settings.values import Address
 
 WORKERS_MAX: Final = 256
+_LINE_OF_ASCII: Final = re.compile(r"[ -~]+")
+_VISIBLE_ASCII: Final = re.compile(r"[!-~]+")
 
 
 def read_address(text: str) -> Address:
@@ -61,12 +65,36 @@ def read_origins(text: str) -> frozenset[str]:
     return origins
 
 
+def read_admin_key(text: str) -> str:
+    """A key that a header can carry."""
+    if not _LINE_OF_ASCII.fullmatch(text):
+        raise ValueError("a key on one line, of ASCII characters alone")
+    return text
+
+
 def read_url(text: str) -> str:
-    """An address that is called, without its last slash."""
-    scheme, separator, rest = text.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest.strip("/"):
-        raise ValueError("an address such as http://127.0.0.1:8081")
+    """An address that is called, without its last slash; it holds no secret."""
+    if not _is_called(text):
+        raise ValueError(
+            "an address such as http://127.0.0.1:8081, without user, password, query and fragment (a key goes into"
+            " TURNPIKE_ADMIN_KEY)"
+        )
     return text.rstrip("/")
+
+
+def _is_called(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        _VISIBLE_ASCII.fullmatch(text) is not None
+        and parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+        and not {"@", "?", "#"} & set(text)
+    )
 
 
 def read_store_url(text: str) -> str:

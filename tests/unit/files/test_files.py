@@ -1,4 +1,4 @@
-"""Files that people name are regular ones within a bound, or are refused at once."""
+"""Files that people name are regular ones within a bound, or are refused at once; one that is written is whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnpike.adapters.machine.trust import read_certificate
 from turnpike.adapters.sealing.master_key import read_master_key
 from turnpike.bootstrap.document import read_document, read_start_document
 from turnpike.bootstrap.fault import CannotStart
-from turnpike.files import read_named_file
+from turnpike.files import read_named_file, replace_file
 from turnpike.gateway.certificates import Certificates
 
 READERS: Mapping[str, Callable[[Path], object]] = {
@@ -54,4 +54,30 @@ def test_the_doctor_names_a_certificate_or_a_key_that_is_no_file(tmp_path: Path)
 def test_a_reference_to_a_pipe_has_no_value(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "turnpike.yaml").write_text('providers: [{name: a, credential: "${file:pipe}"}]')
-    assert read_document(str(tmp_path / "turnpike.yaml"), None, {}).missing == ("file:pipe",)
+    notes: list[str] = []
+    document = read_document(str(tmp_path / "turnpike.yaml"), None, {}, notes.append)
+    assert (document.missing, notes) == (("file:pipe",), [])
+
+
+def test_a_file_is_replaced_whole_with_its_permissions_and_through_its_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+    (tmp_path / "file").chmod(0o640)
+    (tmp_path / "link").symlink_to("file")
+    replace_file(tmp_path / "link", b"after")
+    assert (tmp_path / "file").read_bytes() == b"after"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+    assert {file.name for file in tmp_path.iterdir()} == {"file", "link"}
+
+
+def test_a_file_that_cannot_be_replaced_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        replace_file(tmp_path / "kept", b"after")
+    with pytest.raises(OSError, match="No such file"):
+        replace_file(tmp_path / "none" / "file", b"after")
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_device_is_written_to_as_it_is() -> None:
+    replace_file(Path(os.devnull), b"after")
+    assert not Path(os.devnull).is_file()

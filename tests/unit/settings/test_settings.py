@@ -144,3 +144,50 @@ def test_a_stores_address_is_never_shown() -> None:
     readings = read_settings(ROWS, environ, {})
     assert settings_of(readings).store_url == environ["TURNPIKE_STORE_URL"]
     assert {r.shown for r in readings if r.setting.variable == "TURNPIKE_STORE_URL"} == {"set"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "http://control:80a",
+        "http://:8081",
+        "http://control/ x",
+        "http://con\ttrol",
+        "http://contrôle",
+        "http://control?team=x",
+        "http://control#x",
+        "http://user:sekret@control",
+        "//user:sekret@control",
+        "ftp://control",
+        "control:8081",
+    ],
+)
+def test_an_address_that_cannot_be_called_is_refused_and_its_password_not_shown(url: str) -> None:
+    with pytest.raises(SettingsFault) as refused:
+        read_settings(ROWS, {"TURNPIKE_CONTROL_URL": url}, {})
+    assert "TURNPIKE_CONTROL_URL: found " in str(refused.value)
+    assert "sekret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8081", "https://control.example.com/turnpike/", "http://[::1]:1"]
+)
+def test_an_address_that_can_be_called_is_taken(url: str) -> None:
+    readings = read_settings(ROWS, {"TURNPIKE_CONTROL_URL": url}, {})
+    assert settings_of(readings).control_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("key", ["sekret\nx", "sekret\udcff", "sekret모", "sekret\x00", "sekreté"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(SettingsFault) as refused:
+        read_settings(ROWS, {"TURNPIKE_ADMIN_KEY": key}, {})
+    assert "TURNPIKE_ADMIN_KEY: found a value of " in str(refused.value)
+    assert "sekret" not in str(refused.value)
+
+
+def test_a_value_that_is_no_text_is_refused() -> None:
+    with pytest.raises(SettingsFault, match=r"TURNPIKE_HOME: .* allowed: text in UTF-8"):
+        read_settings(ROWS, {"TURNPIKE_HOME": "/home/\udcff"}, {})
