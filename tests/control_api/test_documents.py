@@ -200,3 +200,40 @@ async def test_the_pages_load_nothing_from_elsewhere(bench: Bench) -> None:
     assert "http" not in page.text.replace("/internal", "").lower().replace("<!doctype html>", "")
     assert "/api/v1/{kind}/{name}" in page.text
     assert described.json()["paths"]["/api/v1/apply"]["post"]["x-roles"] == ["owner", "admin", "team-admin"]
+
+
+async def test_a_long_name_of_a_file_is_shown_by_its_end(bench: Bench) -> None:
+    """It stands in every fault: a hundred times in one answer."""
+    async with bench.client() as client:
+        answer = await _posted(
+            client, "plan", "teams: [{nome: x}]", file="/deep" * 1_000_000 + "/turnpike.yaml", owner="o"
+        )
+    assert answer.status_code == 400
+    (fault, *_) = answer.json()["faults"]
+    assert fault["file"].startswith("…")
+    assert fault["file"].endswith("/deep/turnpike.yaml")
+    assert len(fault["file"]) == 200
+
+
+async def test_what_does_not_show_in_a_files_name_is_replaced(bench: Bench) -> None:
+    async with bench.client() as client:
+        answer = await _posted(client, "plan", "teams: [{nome: x}]", file="a\nb\x1b", owner="o")
+    assert answer.json()["faults"][0]["file"] == "a\ufffdb\ufffd"
+
+
+async def test_two_owners_for_one_document_are_refused(bench: Bench) -> None:
+    async with bench.client() as client:
+        address = "/api/v1/plan?owner=a"
+        refused = await client.post(address, json=sent("", owner="b"), headers=DOCUMENT_TYPE)
+        taken = await client.post(address, json=sent("", owner="a"), headers=DOCUMENT_TYPE)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert '?owner= says "a" and the body\'s `owner` "b"' in refused.json()["detail"]
+    assert taken.json()["owner"] == "a"
+
+
+async def test_a_resource_that_an_alias_repeats_is_refused(bench: Bench) -> None:
+    async with bench.client() as client:
+        for what in ("plan", "apply"):
+            answer = await _posted(client, what, "teams: [&a {name: x}, *a]")
+            assert answer.status_code == 400
+            assert "by an alias" in answer.json()["detail"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from turnpike.adapters.sql.store import open_postgres_store, open_sqlite_store
 from turnpike.domain.errors import StoreUnavailable
@@ -307,3 +308,11 @@ def test_tables_of_a_newer_release_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="newer"):
         store.migrate()
     store.close()
+
+
+def test_a_refused_write_tells_no_value_of_a_field(store: Store) -> None:
+    """No change that control decides names a resource twice; whatever goes wrong, the log shows what was said."""
+    twice = a_resource("x", text="canary-of-a-field")
+    with pytest.raises(IntegrityError) as refused:
+        store.commit(Change(0, resources=(twice, twice)))
+    assert "canary-of-a-field" not in str(refused.value)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from tests.system.authority import Authority
 from tests.system.running import BOUND_SECONDS, Process, an_environment, run_command, status_of
 from turnpike import __version__
+from turnpike.adapters.sql.store import open_sqlite_store
+from turnpike.bootstrap.home import STORE_NAME
 
 LACKING = """
 import sys
@@ -67,6 +72,22 @@ def test_a_start_without_a_store_says_that_nothing_is_served_yet(tmp_path: Path)
         assert "(0 of 1 workers ready)" in up.wait_for_words("workers ready")
         assert "not ready" in up.wait_for_words("  control  ")
         assert status_of(up.url("gateway") + "/readyz") == 503
+
+
+def test_a_fault_of_our_own_at_the_start_is_one_event_of_the_log(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    store = open_sqlite_store(home / STORE_NAME)
+    store.migrate()
+    store.close()
+    with closing(sqlite3.connect(home / STORE_NAME)) as connection, connection:
+        connection.execute("INSERT INTO resources VALUES ('of another release', 'x', 'o', '{}', 1, 1, 1)")
+    failed = run_command(["control"], an_environment(home), tmp_path)
+    assert failed.returncode == 1
+    (event,) = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert (event["event"], event["level"], event["role"]) == ("role.failed", "critical", "control")
+    assert "start with the configuration and the release that worked last" in event["mend"]
+    assert "Traceback" in event["exception"]
 
 
 def test_a_command_beside_no_running_home_names_the_home_that_it_looked_at(tmp_path: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, Final
+
+import structlog
 
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.fault import CannotStart, CannotStartYet
@@ -19,6 +22,13 @@ from turnpike.supervisor.supervise import END_WITHIN_SECONDS
 STANDARD_INPUT: Final = 0
 COULD_NOT_STATUS: Final = 1
 
+_MEND: Final = (
+    "a fault of Turnpike's own: report it with this event; until it is mended, start with the configuration and the"
+    " release that worked last"
+)
+
+_log = structlog.get_logger()
+
 
 def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[[Announcer], int]) -> int:
     """Run `serve` as the role `name` until it returns; the exit status, HOPELESS where another start ends so too.
@@ -27,6 +37,7 @@ def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[
     """
     settings = found.settings
     set_up_logs(settings.log_format, settings.log_level, role=name)
+    sys.excepthook = _log_own_fault
     announcer: Announcer
     if supervised:
         hold_lifeline(STANDARD_INPUT, settings.drain_seconds + END_WITHIN_SECONDS)
@@ -39,6 +50,14 @@ def run_role(found: Configuration, name: str, supervised: bool, serve: Callable[
         announcer.announce(Failed(f"turnpike: {name}: {fault}"))
         may_pass = isinstance(fault, CannotStartYet)
         return COULD_NOT_STATUS if may_pass else HOPELESS_STATUS
+
+
+def _log_own_fault(kind: type[BaseException], fault: BaseException, trace: TracebackType | None) -> None:
+    """A fault that nothing here decides about ends the role; its traceback is one event of the log, with what to do."""
+    if not issubclass(kind, Exception):
+        sys.__excepthook__(kind, fault, trace)
+        return
+    _log.critical("role.failed", fault=kind.__name__, mend=_MEND, exc_info=(kind, fault, trace))
 
 
 async def beating(announcer: Announcer, work: Coroutine[Any, Any, None]) -> None:

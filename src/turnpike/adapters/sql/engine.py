@@ -1,6 +1,7 @@
 """Connections to SQLite and PostgreSQL, set up so that both behave alike.
 
-On either, `reading` sees one consistent state for its whole length, and `writing` is alone.
+On either, `reading` sees one consistent state for its whole length, and `writing` is alone; no value that is stored
+stands in what is said of a fault.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
         raise StoreUnavailable(f"the store's file {path} cannot be opened: {fault.strerror}") from fault
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=str(path)),
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
         pool_size=POOL_CONNECTIONS,
         pool_timeout=POOL_WAIT_SECONDS,
@@ -75,6 +77,7 @@ def postgres_engine(url: str) -> sa.Engine:
     try:
         engine = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",

@@ -21,7 +21,7 @@ from turnpike.control.api.requests import (
     read_text,
     take_document,
 )
-from turnpike.control.document.fault import Fault
+from turnpike.control.document.fault import Fault, shown
 from turnpike.control.document.reading import Source
 from turnpike.control.resources.table import document_schema
 from turnpike.control.services.carry_out import carry_out
@@ -36,12 +36,15 @@ from turnpike.control.services.documents import (
 from turnpike.control.services.documents import (
     export as export_yaml,
 )
+from turnpike.domain.errors import InvalidRequest
 from turnpike.ports.clock import SECOND_NS
 from turnpike.ports.store import State
 
 DOCUMENT_TYPE = "application/vnd.turnpike.document+json"
 DOCUMENT_TYPES = YAML_TYPES | {JSON, DOCUMENT_TYPE}
 DEFAULT_OWNER = "document"
+FILE_MAX_CHARACTERS = 200
+"""Of the document's name, in each of its faults."""
 
 router = APIRouter(prefix="/api/v1", tags=["documents"])
 
@@ -144,7 +147,23 @@ async def _document(request: Request, owner: str | None, takes_over: bool) -> Do
     if media_type == DOCUMENT_TYPE:
         sent = await read_json(request, SentDocument)
         given = given_secrets(sent.secrets, sent.missing)
-        return Document(Source(sent.file, sent.text), owner or sent.owner or sent.file, given, takes_over)
+        source = Source(_shown_file(sent.file), sent.text)
+        return Document(source, _owner(owner, sent), given, takes_over)
     text = await read_text(request)
     source = Source(DEFAULT_OWNER, text, "json" if media_type == JSON else "yaml")
     return Document(source, owner or DEFAULT_OWNER, takes_over=takes_over)
+
+
+def _owner(asked: str | None, sent: SentDocument) -> str:
+    """Who owns what the document names: as the address or the body says. Raises InvalidRequest where they differ."""
+    if asked and sent.owner and asked != sent.owner:
+        raise InvalidRequest(
+            f"?owner= says {shown(asked)} and the body's `owner` {shown(sent.owner)}: give one, or the same twice"
+        )
+    return asked or sent.owner or sent.file
+
+
+def _shown_file(file: str) -> str:
+    """The name as each of the document's faults bears it: of a long path its end."""
+    end = file if len(file) <= FILE_MAX_CHARACTERS else "…" + file[1 - FILE_MAX_CHARACTERS :]
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in end)

@@ -58,7 +58,7 @@ def path_text(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif _PLAIN_STEP.match(step):
+        elif len(step) <= SHOWN_CHARACTERS and _PLAIN_STEP.match(step):
             text += f".{step}" if text else step
         else:
             text += f"[{shown(step)}]"

@@ -164,10 +164,14 @@ class _Document:
     def _note(self, id_: ResourceId, node: Node, path: Path) -> None:
         entry = _entry(node, "name")
         place = entry.value.place if entry else node.place
-        first = self._named.setdefault(id_, place)
-        if first is not place:
-            message = f"found {shown(id_.name)} a second time; the first is in line {first.line}"
-            self.reader.fault(place, (*path, "name"), message)
+        first = self._named.get(id_)
+        if first is None:
+            self._named[id_] = place
+            return
+        # What an alias repeats stands in one place only.
+        way = ", by an alias (`*…`)" if first is place else ""
+        message = f"found {shown(id_.name)} a second time{way}; the first is in line {first.line}"
+        self.reader.fault(place, (*path, "name"), message)
 
 
 def _entry(node: Node, name: str) -> Entry | None:

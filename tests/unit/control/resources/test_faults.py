@@ -46,6 +46,25 @@ def test_a_second_name_names_both_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "teams:\n- &a {name: a}\n- *a",
+        "providers:\n- &a {name: a, kind: openai, credential: x}\n- *a",
+        "models:\n- &a {name: a, targets: [{provider: p, model: m}]}\n- *a",
+    ],
+)
+def test_a_resource_that_an_alias_repeats_stands_there_twice(text: str) -> None:
+    (fault,) = faults(text)
+    assert fault.endswith('[1].name: found "a" a second time, by an alias (`*…`); the first is in line 2')
+
+
+def test_a_path_shows_no_more_of_a_name_than_a_message_does() -> None:
+    (fault,) = faults(f"teams:\n- name: t\n  ? {'a' * 1_000_000}\n  : 1")
+    assert 'teams[0]["aaa' in fault
+    assert len(fault) < 1000
+
+
 def test_one_name_may_stand_in_two_kinds() -> None:
     assert faults("teams: [{name: a}]\nusers: [{name: a}]") == []
 
