@@ -11,8 +11,13 @@ import msgspec
 from turnpike.doctor.finding import Finding, fine, unknown, wrong
 
 PYTHON_OLDEST: Final = (3, 11)
+DISK_FULL_BYTES: Final = 1024 * 1024
 DISK_FREE_MIN_BYTES: Final = 256 * 1024 * 1024
 DISK_FREE_LOW_BYTES: Final = 1024 * 1024 * 1024
+WITHOUT_ROOM: Final = (
+    "calls pass on, except those with an idempotency key, which are refused, as are changes of the configuration and"
+    " starts of control"
+)
 OPEN_FILES_MIN: Final = 16_384
 """Two descriptors for each of a few thousand streams, and some for everything else."""
 CLOCK_APART_MAX_SECONDS: Final = 30.0
@@ -93,7 +98,11 @@ def disk_finding(home: Path, free_bytes: int) -> Finding:
     says = f"{free_bytes // _MIB} MiB free under {home}"
     if free_bytes < DISK_FREE_MIN_BYTES:
         mend = f"free at least {DISK_FREE_LOW_BYTES // _MIB} MiB, or move the home to a larger disk (TURNPIKE_HOME)"
-        return wrong("disk", f"the disk is full: {says}", mend)
+        if free_bytes < DISK_FULL_BYTES:
+            return wrong("disk", f"the disk is full: {says}; {WITHOUT_ROOM}", mend)
+        return wrong(
+            "disk", f"the disk is nearly full: {says}; all works until none is: then {WITHOUT_ROOM}", mend
+        )
     if free_bytes < DISK_FREE_LOW_BYTES:
         return unknown("disk", f"little room: {says}", "free some before it is full")
     return fine("disk", says)

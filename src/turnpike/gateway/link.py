@@ -125,7 +125,7 @@ class Link:
             if told is not None:
                 await self._hear(told)
         except (TimeoutError, TurnpikeError, Unreached, ValueError) as fault:
-            self._log.warning("link.away", reason=str(fault) or "no answer in time")
+            self._log.warning("link.away", reason=_told_of_control(fault) or "no answer in time")
             refused = fault if isinstance(fault, KeyRefused) else None
         if self._swap.running is None:
             await self._serve_last_good()
@@ -148,7 +148,7 @@ class Link:
                 told = await self._ask()
             except (TurnpikeError, Unreached, ValueError) as fault:
                 if not away:
-                    self._log.warning("link.away", reason=str(fault))
+                    self._log.warning("link.away", reason=_told_of_control(fault))
                 away = True
                 pause = await self._rest(pause)
                 continue
@@ -307,3 +307,8 @@ class Link:
     def _take_up(self, serving: Serving) -> None:
         self._swap.take_up(serving)
         self._log.info("snapshot.serving", version=serving.snapshot.version)
+
+
+def _told_of_control(fault: Exception) -> str:
+    """What went wrong on the way to control, which the client of HTTP takes for a provider as any other."""
+    return str(fault).replace("The provider", "Control")

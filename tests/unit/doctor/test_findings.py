@@ -12,6 +12,7 @@ from turnpike.doctor.machine import (
     CLOCK_APART_MAX_SECONDS,
     DISK_FREE_LOW_BYTES,
     DISK_FREE_MIN_BYTES,
+    DISK_FULL_BYTES,
     OPEN_FILES_MIN,
     Package,
     Port,
@@ -144,3 +145,13 @@ def test_packages_are_had_from_a_clone_or_a_wheel_and_from_no_index(is_control: 
 def test_the_clock_finding_says_which_way_the_clock_is_off() -> None:
     assert "ahead of openai" in clock_finding(NOW, {"openai": NOW - 60}).says
     assert "behind openai" in clock_finding(NOW, {"openai": NOW + 60}).says
+
+
+def test_a_disk_is_called_full_only_where_it_is_and_what_works_is_said() -> None:
+    nearly = disk_finding(HOME, 59 * 1024 * 1024)
+    full = disk_finding(HOME, DISK_FULL_BYTES - 1)
+    assert (nearly.state, full.state) == ("wrong", "wrong")
+    assert nearly.says.startswith("the disk is nearly full: 59 MiB free under ")
+    assert "all works until none is: then calls pass on" in nearly.says
+    assert full.says.startswith("the disk is full: 0 MiB free under ")
+    assert "calls pass on, except those with an idempotency key" in full.says

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
+from structlog.testing import capture_logs
 
 from tests.playbook.stage import OpenSeal, Outcomes, ScriptedAnswer, ScriptedChannel, settled
 from tests.unit.gateway.keyed_calls import SEAL
-from turnpike.domain.errors import InvalidKey, RevokedKey
+from turnpike.domain.errors import InvalidKey, RevokedKey, UpstreamFailed
 from turnpike.domain.principal import Principal
 from turnpike.domain.snapshot import Access, Key, Secret, Snapshot, encode_snapshot
 from turnpike.gateway.deadlines import Deadlines
@@ -387,3 +388,13 @@ def test_a_question_that_is_not_held_is_followed_by_a_pause_that_grows(tmp_path:
 
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
         runner.run(story())
+
+
+def test_what_keeps_from_control_is_said_of_control_and_of_no_provider(tmp_path: Path) -> None:
+    async def story(line: Line) -> None:
+        with capture_logs() as logs:
+            line.channel.answers.put_nowait(UpstreamFailed("The provider broke off."))
+            await line.says_nothing()
+        assert logs[0].get("reason") == "Control broke off."
+
+    on_a_line(tmp_path, story)
