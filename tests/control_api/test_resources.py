@@ -217,3 +217,23 @@ async def test_methods_of_an_address_are_named(bench: Bench) -> None:
     async with bench.client() as client:
         answer = await client.patch("/api/v1/teams/t", json={})
     assert answer.headers["allow"] == "DELETE, GET, PUT"
+
+
+async def test_a_packed_body_is_refused_by_name(bench: Bench) -> None:
+    async with bench.client() as client:
+        packed = await client.post("/api/v1/plan", content=b"x", headers={"content-encoding": "gzip"})
+        plain = await client.post("/api/v1/plan", content=b"", headers={"content-encoding": "identity"})
+    assert (packed.status_code, packed.json()["code"]) == (415, "unsupported_media_type")
+    assert "without a content-encoding" in packed.json()["detail"]
+    assert plain.status_code == 200
+
+
+async def test_a_name_that_is_taken_hides_no_fault_of_the_rest(bench: Bench) -> None:
+    only_new = {"if-none-match": "*"}
+    async with bench.client() as client:
+        await client.put("/api/v1/teams/t", json={})
+        faulty = await client.put("/api/v1/teams/t", json={"nome": 1, "models": 2}, headers=only_new)
+        taken = await client.put("/api/v1/teams/t", json={}, headers=only_new)
+    assert faulty.status_code == 400
+    assert len(faulty.json()["faults"]) == 2
+    assert taken.status_code == 412

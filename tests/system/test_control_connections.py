@@ -291,3 +291,35 @@ async def eventually_answers(admin: httpx.AsyncClient) -> None:
     async with asyncio.timeout(BOUND_SECONDS):
         while (await admin.get("/api/v1/whoami")).status_code != 200:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        pytest.param(
+            b"POST /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n",
+            b"not both",
+            id="two framings",
+        ),
+        pytest.param(
+            b"POST /livez HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n", b"of HTTP/1.1", id="1.0"
+        ),
+        pytest.param(b"GET /livez HTTP/1.2\r\nhost: x\r\n", b"control speaks HTTP/1.1", id="1.2"),
+        pytest.param(b"GET /livez HTTP/2.0\r\nhost: x\r\n", b"control speaks HTTP/1.1", id="2.0"),
+    ],
+)
+async def test_what_others_may_frame_otherwise_is_refused(tmp_path: Path, head: bytes, said: bytes) -> None:
+    async with a_port(tmp_path) as port:
+        answer = await all_read(await port.call(head + b"\r\n"))
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"code":"invalid_request"' in answer
+    assert said in answer
+
+
+async def test_a_whole_address_is_a_target_too(tmp_path: Path) -> None:
+    async with a_port(tmp_path) as port:
+        for target in (b"http://x/livez", b"HTTPS://x:1/livez?a=b"):
+            head = b"GET " + target + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            assert (await all_read(await port.call(head))).startswith(b"HTTP/1.1 200 OK\r\n")
+        unknown = b"GET http://x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        assert b'"code":"not_found"' in await all_read(await port.call(unknown))

@@ -118,7 +118,7 @@ class AsSent:
             await self._app(scope, receive, send)
             return
         raw = scope.get("raw_path")
-        as_sent = {**scope, "path": raw.decode("latin-1")} if raw else {**scope}
+        as_sent = {**scope, "path": _path_of(raw).decode("latin-1")} if raw else {**scope}
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -127,6 +127,14 @@ class AsSent:
 
         with contextlib.ExitStack() as as_sent[HELD]:
             await self._app(as_sent, receive, send_with_headers)
+
+
+def _path_of(target: bytes) -> bytes:
+    """The path in a request's target, which may be a whole address (RFC 9112, 3.2.2); its query stands elsewhere."""
+    scheme, separator, rest = target.partition(b"://")
+    if target.startswith(b"/") or scheme.lower() not in (b"http", b"https") or not separator:
+        return target
+    return b"/" + rest.partition(b"/")[2]
 
 
 class _Server(uvicorn.Server):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -177,7 +178,11 @@ class BoundedProtocol(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         response = problem_response(error, {"connection": "close", "cache-control": "no-store"})
-        head = h11.Response(status_code=response.status_code, headers=response.raw_headers)
+        head = h11.Response(
+            status_code=response.status_code,
+            headers=response.raw_headers,
+            reason=HTTPStatus(response.status_code).phrase.encode(),
+        )
         for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
@@ -203,9 +208,10 @@ class _BoundedHeads(h11.Connection):
             if fault.error_status_hint == HeadersTooLarge.http_status:
                 self.refusal = self._too_large()
             raise
-        if isinstance(event, h11.Request) and self._is_beyond(event):
-            self.refusal = self._too_large()
-            raise h11.RemoteProtocolError("the head is beyond its bounds", HeadersTooLarge.http_status)
+        if isinstance(event, h11.Request):
+            self.refusal = self._too_large() if self._is_beyond(event) else _framing_fault(event)
+            if self.refusal is not None:
+                raise h11.RemoteProtocolError("the head is refused", self.refusal.http_status)
         return event
 
     def _is_beyond(self, request: h11.Request) -> bool:
@@ -219,3 +225,17 @@ class _BoundedHeads(h11.Connection):
             f"control takes a request's head of at most {self._bounds.head_bytes} bytes and"
             f" {self._bounds.header_lines} header lines: send fewer or shorter headers"
         )
+
+
+def _framing_fault(request: h11.Request) -> TurnpikeError | None:
+    """What another server on the way may read otherwise than h11 does (RFC 9112, 6.1), None where there is nothing."""
+    if request.http_version not in (b"1.1", b"1.0"):
+        return InvalidRequest("control speaks HTTP/1.1 (and 1.0)")
+    names = {name for name, _ in request.headers}
+    if b"transfer-encoding" not in names:
+        return None
+    if b"content-length" in names:
+        return InvalidRequest("a request has a transfer-encoding or a content-length, not both")
+    if request.http_version == b"1.0":
+        return InvalidRequest("a transfer-encoding is of HTTP/1.1")
+    return None

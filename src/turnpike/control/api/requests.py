@@ -153,7 +153,15 @@ async def read_json(request: Request, type_: type[T], max_bytes: int = BODY_MAX_
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, no longer than `max_bytes`."""
+    """The body, no longer than `max_bytes`.
+
+    Raises PayloadTooLarge, RequestTimeout, ClientClosed, and UnsupportedMediaType for one that is packed.
+    """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "control reads bodies as they are: send this one without a content-encoding"
+        )
     too_large = PayloadTooLarge(f"the body is larger than {max_bytes} bytes")
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > max_bytes:

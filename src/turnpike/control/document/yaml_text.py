@@ -44,6 +44,8 @@ _FLOAT = re.compile(
 )
 
 
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
 _PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*\Z")
 
 
@@ -168,9 +170,10 @@ class _Builder:
         plain = tag is None and event.implicit[0]
         if plain and event.value == "<<" and self._wants_key():
             self._fault(place, 'found the merge key "<<", which YAML 1.2 does not have; write the fields out')
-        value = _core_value(event.value) if plain else str(event.value)
+        text = _joined(str(event.value))
+        value = _core_value(text) if plain else text
         if self._wants_key():
-            self._name(str(event.value), place)
+            self._name(text, place)
             return
         self._put(_Sized(Scalar(value, place), 1, 0), event.anchor)
 
@@ -266,6 +269,13 @@ def _place(event: Any) -> Place:
 def _tag(event: Any) -> str | None:
     tag = event.tag
     return None if tag is None else str(tag)
+
+
+def _joined(text: str) -> str:
+    """The text with each pair of UTF-16 that was written as two escapes, as JSON writes it, as its character."""
+    if text.isascii() or not _PAIR.search(text):
+        return text
+    return _PAIR.sub(lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text)
 
 
 def _core_value(text: str) -> str | int | float | bool | None:

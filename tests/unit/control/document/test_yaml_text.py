@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from turnpike.control.document.fault import Place
-from turnpike.control.document.text import parse_text
+from turnpike.control.document.text import Syntax, parse_text
 from turnpike.control.document.tree import MAX_CHARACTERS, Mapping, Node, Scalar, Sequence
 
 
@@ -121,3 +121,15 @@ def test_a_fault_of_syntax_shows_nothing_of_the_text() -> None:
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     root, faults = parse_text("\ufeffa: 1", "f.yaml")
     assert (plain(root), faults) == ({"a": 1}, ())
+
+
+@pytest.mark.parametrize("syntax", ["yaml", "json"])
+def test_a_character_that_is_written_as_a_pair_is_one(syntax: Syntax) -> None:
+    root, faults = parse_text(r'{"\ud83d\ude00": ["a\ud83d\ude00b", "\\ud83d"]}', "f", syntax)
+    assert faults == ()
+    assert plain(root) == {"😀": ["a😀b", r"\ud83d"]}
+
+
+@pytest.mark.parametrize("half", [r"\ude00\ud83d", r"\ud83d \ude00", r"\ud83d\ud83d\ude00"])
+def test_halves_that_make_no_pair_are_refused(half: str) -> None:
+    assert "half of a character pair" in only_fault(f'a: "{half}"')
