@@ -17,6 +17,7 @@ from turnpike.sim.plan import Answer
 from turnpike.sim.read import Object, count_of, objects_of, read_object, text_of, texts_of
 from turnpike.sim.refusals import Refused
 from turnpike.sim.seals import sign
+from turnpike.sim.shapes import check_anthropic
 
 TOKENS_PER_MESSAGE = 3
 
@@ -52,6 +53,7 @@ def _read(inquiry: Inquiry, body: Object) -> Asked:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise Refused(400, "model: Field required")
+    check_anthropic(body)
     messages = check_messages(body)
     check_thinking(body)
     if find_model(model, "anthropic", inquiry.extra_models) is None:

@@ -11,13 +11,13 @@ from turnpike.sim.conversation import Asked, Said, Tool, ToolCall, Usage
 from turnpike.sim.counting import count_input
 from turnpike.sim.inquiry import FINGERPRINT, Inquiry, charge_for
 from turnpike.sim.openai_chat_stream import chat_events, finish_reason, logprob, usage_value
-from turnpike.sim.openai_checks import check_range, read_body
+from turnpike.sim.openai_checks import check_range, read_body, read_choices
 from turnpike.sim.plan import Answer
 from turnpike.sim.read import Object, count_of, objects_of, text_of, texts_of
 from turnpike.sim.refusals import Refused, missing_parameter
+from turnpike.sim.shapes import Chat, check_openai
 
 TOKENS_PER_MESSAGE = 3
-MOST_CHOICES = 128
 
 
 def answer_chat(inquiry: Inquiry) -> Answer:
@@ -34,6 +34,7 @@ def answer_chat(inquiry: Inquiry) -> Answer:
 
 def _read(inquiry: Inquiry, body: Object) -> Asked:
     model = inquiry.openai_model(body.get("model"), "chat")
+    check_openai(body, Chat)
     messages = _messages(body)
     check_range(body, "temperature", 2)
     check_range(body, "top_p", 1)
@@ -54,7 +55,7 @@ def _read(inquiry: Inquiry, body: Object) -> Asked:
         reasoning=body.get("reasoning_effort") not in (None, "none"),
         max_output_tokens=maximum,
         stop=texts_of(body.get("stop")),
-        choices=_choices(body.get("n")),
+        choices=read_choices(body),
     )
 
 
@@ -145,18 +146,6 @@ def _output_schema(format_: Object) -> Any:
     if format_.get("type") == "json_object":
         return {"type": "object", "properties": {"simulated": {"type": "string"}}}
     return None
-
-
-def _choices(value: Any) -> int:
-    count = count_of(value)
-    if value is not None and (count is None or not 1 <= count <= MOST_CHOICES):
-        raise Refused(
-            400,
-            f"Invalid 'n': expected an integer from 1 to {MOST_CHOICES}.",
-            code="invalid_value",
-            param="n",
-        )
-    return count or 1
 
 
 def _completion(inquiry: Inquiry, body: Object, answers: tuple[Said, ...], usage: Usage) -> Object:

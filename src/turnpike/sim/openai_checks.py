@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from turnpike.sim.read import Object, read_object
+from turnpike.sim.read import Object, count_of, read_object
 from turnpike.sim.refusals import Refused
+
+MOST_CHOICES = 128
 
 NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
@@ -31,3 +33,17 @@ def check_range(body: Object, name: str, highest: float) -> None:
             code=f"decimal_{'below_min' if value < 0 else 'above_max'}_value",
             param=name,
         )
+
+
+def read_choices(body: Object, prompts: int = 1) -> int:
+    """How many answers are wanted, to all prompts together; Refused where they are more than the provider gives."""
+    value = body.get("n")
+    count = 1 if value is None else count_of(value)
+    if count is None or not 1 <= count * prompts <= MOST_CHOICES:
+        raise Refused(
+            400,
+            f"Invalid 'n': expected an integer from 1 to {MOST_CHOICES}.",
+            code="invalid_value",
+            param="n",
+        )
+    return count * prompts

@@ -9,7 +9,7 @@ from turnpike.sim.conversation import Asked, Said, Usage
 from turnpike.sim.counting import count_input
 from turnpike.sim.inquiry import FINGERPRINT, Inquiry, charge_for
 from turnpike.sim.openai_chat_stream import finish_reason
-from turnpike.sim.openai_checks import check_range, read_body
+from turnpike.sim.openai_checks import check_range, read_body, read_choices
 from turnpike.sim.plan import Answer, Event
 from turnpike.sim.read import Object, count_of, texts_of
 from turnpike.sim.refusals import missing_parameter
@@ -48,7 +48,7 @@ def _read(inquiry: Inquiry, body: Object) -> Asked:
         input_tokens=count_input(prompt),
         max_output_tokens=USUAL_MAXIMUM_TOKENS if maximum is None else maximum,
         stop=texts_of(body.get("stop")),
-        choices=len(prompts) * (count_of(body.get("n")) or 1),
+        choices=read_choices(body, len(prompts)),
     )
 
 

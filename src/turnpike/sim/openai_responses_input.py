@@ -13,6 +13,7 @@ from turnpike.sim.openai_stored import ResponseStore, Stored
 from turnpike.sim.read import Object, count_of, objects_of, text_of
 from turnpike.sim.refusals import Refused, missing_parameter
 from turnpike.sim.seals import is_sealed
+from turnpike.sim.shapes import Response, check_openai
 
 TOKENS_PER_MESSAGE = 3
 
@@ -20,6 +21,7 @@ TOKENS_PER_MESSAGE = 3
 def read_response_request(inquiry: Inquiry, body: Object, store: ResponseStore) -> Asked:
     """What the request asks for; raises Refused as the provider would."""
     model = _model(inquiry, body)
+    check_openai(body, Response)
     if body.get("input") is None:
         raise missing_parameter("input")
     check_range(body, "temperature", 2)

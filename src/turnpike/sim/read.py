@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -10,16 +11,35 @@ from turnpike.sim.refusals import Refused
 
 Object = dict[str, Any]
 
+DEEPEST: Final = 128
+"""Levels of a body: more than any request has, and fewer than Python follows."""
+
 
 def read_object(body: bytes, message: str) -> Object:
     """The body as a JSON object; Refused with `message` where it is none."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused(400, message) from None
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _is_too_deep(body, value):
         raise Refused(400, message)
     return value
+
+
+def _is_too_deep(body: bytes, value: Object) -> bool:
+    """Whether it is nested deeper than what reads it can follow."""
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def text_of(content: Any) -> str:

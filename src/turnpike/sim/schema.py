@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,6 +15,9 @@ DEEPEST = 24
 
 BRANCHING = 6
 """Below this many levels only what a schema demands is given."""
+
+MOST_VALUES = 20_000
+"""Of one answer: lists in lists may demand more than anybody waits for."""
 
 FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -43,17 +47,17 @@ def value_for(schema: Any, text: str = "simulated") -> Any:
 
     Raises Unsatisfiable where none was found.
     """
-    return _Maker(schema, text).make(schema, 0, 0)
+    return _Maker(schema, text, iter(range(MOST_VALUES))).make(schema, 0, 0)
 
 
 class _Maker(msgspec.Struct, frozen=True):
     root: Any
     text: str
+    left: Iterator[int]
 
     def make(self, schema: Any, depth: int, variant: int) -> Any:
         """A value for `schema`; another `variant` gives, where there is one, another value."""
-        if depth > DEEPEST:
-            raise Unsatisfiable("the schema demands itself without end")
+        self._check_demand(depth)
         if not isinstance(schema, dict):
             if schema is False:
                 raise Unsatisfiable("the schema allows nothing")
@@ -67,6 +71,12 @@ class _Maker(msgspec.Struct, frozen=True):
             if schema.get(choice):
                 return self._first_possible(schema, choice, depth, variant)
         return self._typed(schema, depth, variant)
+
+    def _check_demand(self, depth: int) -> None:
+        if depth > DEEPEST:
+            raise Unsatisfiable("the schema demands itself without end")
+        if next(self.left, None) is None:
+            raise Unsatisfiable("the schema demands more values than are made")
 
     def _flat(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The schema with `$ref` and `allOf` drawn into it."""
@@ -171,7 +181,7 @@ def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     if isinstance(one.get("properties"), dict) and isinstance(other.get("properties"), dict):
         merged["properties"] = {**one["properties"], **other["properties"]}
     if "required" in one and "required" in other:
-        merged["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
+        merged["required"] = list(dict.fromkeys([*(one["required"] or ()), *(other["required"] or ())]))
     return merged
 
 
