@@ -111,9 +111,13 @@ async def test_a_head_beyond_its_bounds_is_refused_with_a_code(tmp_path: Path, m
     assert b"application/problem+json" in answer
 
 
-async def test_what_is_not_http_is_refused_with_a_code(tmp_path: Path) -> None:
+async def test_what_is_not_http_is_refused_with_a_code_and_fills_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with a_port(tmp_path) as port:
         answer = await all_read(await port.call(b"hello\r\n\r\n"))
+        await all_read(await port.call(LIVEZ + b"connection: upgrade, close\r\nupgrade: websocket\r\n\r\n"))
+    assert caplog.records == []
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code":"invalid_request"' in answer
 

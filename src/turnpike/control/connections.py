@@ -7,6 +7,7 @@ sends or never reads one too, and takes any number of callers.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from enum import Enum
 from http import HTTPStatus
@@ -58,6 +59,9 @@ class Connections(ServerState):
     def __init__(self, bounds: Bounds) -> None:
         super().__init__()
         self.bounds = bounds
+        self.log = logging.getLogger("uvicorn.error.callers")
+        # What anybody may send is no event: only faults of our own are.
+        self.log.setLevel(logging.ERROR)
         self._waiting: dict[BoundedProtocol, None] = {}
         self._sending: dict[BoundedProtocol, None] = {}
 
@@ -88,6 +92,7 @@ class BoundedProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._all = server_state
         self._bounds = server_state.bounds
+        self.logger = server_state.log
         self._heads = _BoundedHeads(self._bounds)
         self.conn = self._heads
         self._awaited = Awaited.NOTHING
