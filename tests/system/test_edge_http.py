@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from functools import partial
 from typing import Any
 
 import pytest
@@ -161,6 +164,37 @@ def test_an_expecting_request_of_http_1_0_behind_another_is_invited_by_nobody() 
         first = wire.read_answer()
         wire.send(b"abc")
         assert statuses(first + wire.read_to_end()) == [200, 200]
+
+
+class Mark:
+    """Lives as long as the frame that it was made in."""
+
+
+def test_calls_that_are_refused_or_lose_their_caller_leave_nothing_to_the_cyclic_collector() -> None:
+    marks: list[weakref.ref[Mark]] = []
+
+    async def answer(request: Request, reply: Reply) -> None:
+        mark = Mark()
+        marks.append(weakref.ref(mark))
+        if request.path == "/refuse":
+            raise NotFound("There is nothing here.")
+        await asyncio.Event().wait()
+
+    gc.disable()
+    try:
+        with running_edge(answers={"/hang": answer, "/refuse": answer}) as edge:
+            for number, path in enumerate(("/hang", "/refuse"), 1):
+                with edge.connect() as wire:
+                    wire.send(a_request("POST", path, body=b"x"))
+                    wait_until(partial(_are, marks, number), "the call is in hand")
+            wait_until(lambda: edge.connections == 0, "all connections are closed")
+            wait_until(lambda: not any(mark() for mark in marks), "no call is held in memory")
+    finally:
+        gc.enable()
+
+
+def _are(marks: list[weakref.ref[Mark]], number: int) -> bool:
+    return len(marks) == number
 
 
 def _put_in(server: Server, what: Any) -> None:

@@ -10,6 +10,8 @@ CallId = NewType("CallId", str)
 CHANCE_DIGITS: Final = 18
 """Hexadecimal digits of chance in an id: 72 bits, two fewer than there might be, so that the variant is always `8`."""
 
+CHANCE_BYTES: Final = CHANCE_DIGITS // 2
+
 COUNTED_DIGITS: Final = 3
 """The first of them, where ids of one moment are counted rather than left to chance (RFC 9562, 6.2, method 1)."""
 

@@ -91,16 +91,21 @@ NOT_BACK: Final = frozenset(
 
 
 class Sieve(dict[bytes, bool]):
-    """Which header names travel one way: all but `stays` and ours. Verdicts are remembered, so that most cost a look."""
+    """Which header names travel one way: all but `stays` and ours. Verdicts are remembered, so that most cost a look.
+
+    What callers make up cannot fill the memory, nor keep out for good what others send: a full table begins anew.
+    """
 
     def __init__(self, stays: frozenset[bytes]) -> None:
         super().__init__()
         self.stays = stays
 
     def __missing__(self, name: bytes) -> bool:
-        """A name that was not met before; what callers make up cannot fill the memory."""
+        """A name that is not known."""
         travels = name not in self.stays and not name.startswith(OURS)
-        if len(self) < KNOWN_NAMES and len(name) <= KNOWN_NAME_BYTES:
+        if len(name) <= KNOWN_NAME_BYTES:
+            if len(self) >= KNOWN_NAMES:
+                self.clear()
             self[name] = travels
         return travels
 

@@ -38,6 +38,13 @@ def test_names_that_callers_make_up_do_not_fill_the_memory_and_travel_all_the_sa
     assert len(sieve) <= KNOWN_NAMES
 
 
+def test_names_that_a_caller_made_up_do_not_keep_those_of_others_out() -> None:
+    sieve = Sieve(NOT_UPSTREAM)
+    travelling_lines({b"x-%d" % number: b"1" for number in range(KNOWN_NAMES)}, sieve)
+    travelling_lines({b"accept": b"a"}, sieve)
+    assert b"accept" in sieve
+
+
 def test_nothing_forged_or_of_the_hop_comes_back() -> None:
     headers = {
         b"x-turnpike-cost": b"1", b"set-cookie": b"a=b", b"request-id": b"theirs", b"x-hop": b"1",

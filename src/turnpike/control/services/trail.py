@@ -9,7 +9,7 @@ import msgspec
 
 from turnpike.control.permissions import Actor
 from turnpike.control.plane import Plane
-from turnpike.domain.ids import uuid7
+from turnpike.domain.ids import CHANCE_BYTES, uuid7
 from turnpike.ports.store import AuditEvent, AuditHead, EventQuery
 
 PURPOSE = "audit"
@@ -54,7 +54,7 @@ class Continued(msgspec.Struct, frozen=True):
 def continued(plane: Plane, head: AuditHead, actor: Actor, entries: Iterable[Entry]) -> Continued:
     """The entries as events of one change that continue the trail at `head`."""
     at_ns = plane.clock.now_ns()
-    change = uuid7(at_ns, plane.randomness.take(10).hex())
+    change = uuid7(at_ns, plane.randomness.take(CHANCE_BYTES).hex())
     events = []
     for entry in entries:
         detail = {**entry.detail, **_key_of(actor)}

@@ -98,10 +98,12 @@ def join_lines(lines: list[Line]) -> dict[bytes, bytes]:
 
 def check_repeated(lines: list[Line]) -> InvalidRequest | None:
     """The fault of lines among which one of `SINGLE_HEADERS` stands twice."""
-    names = [name.lower() for name, _ in lines]
-    for name in SINGLE_HEADERS:
-        if names.count(name) > 1:
+    seen = set()
+    for line in lines:
+        name = line[0].lower()
+        if name in seen and name in SINGLE_HEADERS:
             return InvalidRequest(f"The header {name.decode()} came twice.")
+        seen.add(name)
     return None
 
 

@@ -123,6 +123,7 @@ class RequestReader:
         self._target = b""
         self._method = self._version = ""
         self._lines: list[Line] = []
+        """Of the head that is coming in."""
         self._headers: dict[bytes, bytes] = {}
         self._feeding_bytes = self._loose_bytes = self._held_bytes = 0
         self._body: bytes | bytearray = b""
@@ -213,9 +214,6 @@ class RequestReader:
 
     def _weigh(self, fed_bytes: int, body_bytes: int) -> None:
         """Bound what no other limit counts: a head or trailer before its end, the framing of chunks."""
-        del self._lines[
-            self._limits.header_count + 1 :
-        ]  # Of a head there are fewer; the others are trailers.
         self._loose_bytes = max(0, self._loose_bytes + fed_bytes - CHUNK_WEIGHT * body_bytes)
         if self._loose_bytes > self._limits.head_bytes:
             self.refuse(head_too_large(self._limits))
@@ -236,8 +234,9 @@ class RequestReader:
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header line, or a trailer, which nobody looks at (RFC 9110, 6.5.1)."""
-        self._lines.append((name, value))
+        """A header line, or a trailer, which is dropped (RFC 9110, 6.5.1)."""
+        if not self.in_body:
+            self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse it here, before its body is read, where it is at fault."""
@@ -308,6 +307,7 @@ class RequestReader:
             self._clock.monotonic_ns(),
         )
         self._body = b""
+        self._lines = []
         keep_alive = self._parser.should_keep_alive()
         self._sink.arrived(Incoming(request, keep_alive, self._version == "1.1"))
 

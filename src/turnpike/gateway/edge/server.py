@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from turnpike.domain.errors import InternalError, Overloaded, TurnpikeError
+from turnpike.domain.errors import CutByDrain, InternalError, Overloaded, TurnpikeError
 from turnpike.gateway.cancellation import is_out_of_time, why_cancelled
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.edge.connection import Connection
@@ -175,7 +175,7 @@ class Server:
 
     def serve(self, connection: Guest) -> asyncio.Task[None]:
         """Answer the connection's requests, one after the other, in a task of its own."""
-        return self._begin(self._serve(connection))
+        return self._begin(_guarded(partial(self._serve, connection), connection))
 
     def spawn(self, work: Work) -> asyncio.Task[None]:
         """Run what leads to a connection; a fault of ours in it is logged, and ends that alone."""
@@ -190,44 +190,37 @@ class Server:
         return task
 
     async def _serve(self, connection: Guest) -> None:
-        """A fault of ours ends this connection alone; all others of the worker are tasks of the same group."""
-        try:
-            while True:
-                while not connection.queue:
-                    await connection.more()
-                request = connection.take_up()
-                if request is None:
-                    return
-                try:
-                    answer = self._application if PACKED not in request.headers else self._answer_packed
-                    await answer(request, connection)
-                except (Exception, asyncio.CancelledError) as fault:
-                    self._tell_of(fault, request, connection)
-                finally:
-                    connection.put_down(request)
-                if connection.congested:  # A caller that reads no answer gets no further one.
-                    await connection.drained()
-                if not connection.go_on():
-                    return
-        except Exception:
-            structlog.get_logger().exception("edge.connection_fault")
-            connection.abort()
+        while True:
+            while not connection.queue:
+                await connection.more()
+            request = connection.take_up()
+            if request is None:
+                return
+            try:
+                answer = self._application if PACKED not in request.headers else self._answer_packed
+                await answer(request, connection)
+            except (Exception, asyncio.CancelledError) as fault:
+                if not self._is_told(fault, request, connection):
+                    raise  # Here: a frame that it went through and that has it for a parameter would never be freed.
+            finally:
+                connection.put_down(request)
+            if connection.congested:  # A caller that reads no answer gets no further one.
+                await connection.drained()
+            if not connection.go_on():
+                return
 
-    def _tell_of(self, fault: BaseException, request: Request, reply: Reply) -> None:
-        """Tell what came in place of an answer; raises the cancellation by which a caller's leaving ends all."""
-        if isinstance(fault, TurnpikeError):
-            self._tell(fault, request, reply)
-        elif not isinstance(fault, asyncio.CancelledError):
-            told = InternalError("A fault inside the gateway; its log says more, under the call's id.")
+    def _is_told(self, fault: BaseException, request: Request, reply: Reply) -> bool:
+        """Whether what came in place of an answer could be told; False where the caller has left."""
+        told = _told_of(fault)
+        if told is None:
+            return False
+        if not (reply.begun and isinstance(told, CutByDrain)):
             self._tell(told, request, reply)
+        if isinstance(told, InternalError):
             structlog.get_logger().error(
                 "edge.fault", call=told.call_id, method=request.method, path=request.path, exc_info=fault
             )
-        elif not is_out_of_time(fault):
-            raise fault
-        elif not reply.begun:
-            # It came from `close`, and ends here: the connection is still to be closed in good order.
-            self._tell(why_cancelled(fault), request, reply)
+        return True
 
     def render_refusal(self, refusal: Refusal) -> RenderedError:
         """The answer to what could not be read as a request."""
@@ -280,9 +273,23 @@ class Server:
                 self._watched[descriptor].left()
 
 
-async def _guarded(work: Work) -> None:
-    """A task whose fault must not end the other calls of the worker, as it would in a group."""
+def _told_of(fault: BaseException) -> TurnpikeError | None:
+    """What a caller is told of a fault, None where nobody is there to be told.
+
+    A cancellation that came from `close` ends with the call: the connection is still to be closed in good order.
+    """
+    if isinstance(fault, asyncio.CancelledError):
+        return why_cancelled(fault) if is_out_of_time(fault) else None
+    if isinstance(fault, TurnpikeError):
+        return fault
+    return InternalError("A fault inside the gateway; its log says more, under the call's id.")
+
+
+async def _guarded(work: Work, connection: Guest | None = None) -> None:
+    """A task whose fault ends one connection alone: all others of the worker are tasks of the same group."""
     try:
         await work()
     except Exception:
         structlog.get_logger().exception("edge.connection_fault")
+        if connection is not None:
+            connection.abort()

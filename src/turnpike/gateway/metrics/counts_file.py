@@ -32,6 +32,8 @@ from turnpike.gateway.metrics.table import COUNTED, Metric
 PREFIX: Final = "metrics-"
 SUFFIX: Final = ".counts"
 CELL_FORM: Final = "q"
+CELLS_AT_ONCE: Final = 4096
+"""Put into the file in one go, and so as many as calls wait for."""
 OTHER: Final = "other"
 """Stands in a label for whatever came after the limits below were reached."""
 LABEL_BYTES: Final = 128
@@ -116,10 +118,11 @@ class CountsFile:
                 "removed while a worker counts in it; what it counts is shown again when it has started anew"
             )
             raise FileNotFoundError(errno.ENOENT, reason, str(self._path))
-        series = array(CELL_FORM, self.cells[SERIES_AT // CELL_BYTES :])
-        os.pwrite(self._descriptor, series, SERIES_AT)
-        used = SERIES_AT + len(series) * CELL_BYTES
-        os.pwrite(self._descriptor, HEADER.pack(MARK, LAYOUT_DIGEST, used), 0)
+        used = len(self.cells)
+        for start in range(SERIES_AT // CELL_BYTES, used, CELLS_AT_ONCE):
+            cells = self.cells[start : min(start + CELLS_AT_ONCE, used)]
+            os.pwrite(self._descriptor, array(CELL_FORM, cells), start * CELL_BYTES)
+        os.pwrite(self._descriptor, HEADER.pack(MARK, LAYOUT_DIGEST, used * CELL_BYTES), 0)
 
     def _take_up(self, data: bytes) -> None:
         """Know again what earlier workers of the slot counted; what a power cut damaged begins anew."""

@@ -1,8 +1,8 @@
 """The form of a file of counts: a header, a place for gauges, and series one after the other.
 
-A worker writes and others read meanwhile, so that everything is published by one aligned store of
-eight bytes (a count; the number of bytes in use) or proven by a checksum (the gauges, a series'
-labels). Killed at any moment, a writer leaves a file that can be read.
+A worker writes and others read meanwhile: it writes the series in their order, and after them the header, which says how many
+bytes are in use; the gauges, and each series' labels, are proven by a checksum. Killed at any moment, a writer leaves a file
+that can be read.
 """
 
 from __future__ import annotations

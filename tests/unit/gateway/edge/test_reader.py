@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.gateway.edge.reading import Reading
 from turnpike.gateway.edge.limits import EdgeLimits
-from turnpike.gateway.edge.reader import Incoming
+from turnpike.gateway.edge.reader import Incoming, RequestReader
 
 POST = b"POST /v1/messages?a=1 HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -209,3 +209,21 @@ def test_a_head_that_is_not_whole_counts_among_what_is_held() -> None:
     reading.reader.close()
     assert reading.held == 0
     assert Reading(GET, limits=EdgeLimits(buffered_bytes=10)).code == "overloaded"
+
+
+def test_what_trailers_say_is_not_kept_and_no_head_is_once_its_request_is_whole() -> None:
+    head = b"POST /livez HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
+    reading = Reading(head + b"ab:\r\n" * 3_000 + b"\r\n")
+    (request,) = reading.requests
+    assert len(request.headers) == 2
+    assert all(len(lines) <= 2 for lines in _lists_of(reading.reader))
+
+
+def _lists_of(reader: RequestReader) -> list[list[object]]:
+    return [found for name in reader.__slots__ if isinstance(found := getattr(reader, name), list)]
+
+
+def test_of_repeated_headers_the_first_is_named() -> None:
+    heads = b"authorization: a\r\nx-api-key: b\r\nx-api-key: b\r\nauthorization: a\r\n"
+    reading = Reading(b"GET / HTTP/1.1\r\nhost: a\r\n" + heads + b"\r\n")
+    assert "x-api-key came twice" in reading.refusals[0].error.message
