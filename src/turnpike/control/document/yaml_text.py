@@ -31,6 +31,9 @@ from turnpike.control.document.tree import MAX_DEPTH, MAX_NODES, Entry, Mapping,
 MAX_ALIASED_NODES = 20_000
 """Values that aliases may bring in; a document that grows more by repeating itself is refused."""
 
+MAX_ALIASED_CHARACTERS = 1024 * 1024
+"""Of texts and names, likewise: each stands in the plan, and in the answer that shows it."""
+
 _STR_TAGS = ("!", "tag:yaml.org,2002:str")
 _CORE_TAGS = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", *_STR_TAGS)
 _TAGGED = "found a tag (`!…`); values carry no tags here, put a text that begins with `!` in quotes"
@@ -50,11 +53,12 @@ _PLAIN_TEXT = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+-]+)*\Z"
 
 
 class _Sized(msgspec.Struct, frozen=True, gc=False):
-    """A node with how many nodes it holds and how deep they go."""
+    """A node with how many nodes it holds, how deep they go, and of how many characters they are."""
 
     node: Node
     size: int
     depth: int
+    characters: int
 
 
 class _Stop(Exception):
@@ -111,7 +115,7 @@ def _one_line(text: str) -> str:
 class _Open:
     """A list or mapping whose end has not come yet."""
 
-    __slots__ = ("anchor", "depth", "entries", "items", "key", "names", "place", "size")
+    __slots__ = ("anchor", "characters", "depth", "entries", "items", "key", "names", "place", "size")
 
     def __init__(self, place: Place, anchor: str | None, is_mapping: bool) -> None:
         self.place = place
@@ -122,6 +126,7 @@ class _Open:
         self.key: tuple[str, Place] | None = None
         self.size = 1
         self.depth = 1
+        self.characters = 0
 
     def step(self) -> str | int | None:
         """The path's step to the value that comes next."""
@@ -145,6 +150,7 @@ class _Builder:
         self._documents = 0
         self._nodes = 0
         self._aliased = 0
+        self._aliased_characters = 0
         self._open: list[_Open] = []
         self._anchors: dict[str, _Sized | None] = {}
 
@@ -175,7 +181,7 @@ class _Builder:
         if self._wants_key():
             self._name(text, place)
             return
-        self._put(_Sized(Scalar(value, place), 1, 0), event.anchor)
+        self._put(_Sized(Scalar(value, place), 1, 0, len(text)), event.anchor)
 
     def _start(self, event: Any) -> None:
         place = _place(event)
@@ -192,7 +198,7 @@ class _Builder:
 
     def _end(self) -> None:
         done = self._open.pop()
-        self._put(_Sized(done.closed(), done.size, done.depth), done.anchor)
+        self._put(_Sized(done.closed(), done.size, done.depth, done.characters), done.anchor)
 
     def _alias(self, event: AliasEvent) -> None:
         place = _place(event)
@@ -207,6 +213,9 @@ class _Builder:
         self._aliased += target.size
         if self._aliased > MAX_ALIASED_NODES:
             raise self._stop(place, f"aliases bring in more than {MAX_ALIASED_NODES} values")
+        self._aliased_characters += target.characters
+        if self._aliased_characters > MAX_ALIASED_CHARACTERS:
+            raise self._stop(place, f"aliases bring in more than {MAX_ALIASED_CHARACTERS} characters")
         if len(self._open) + target.depth > MAX_DEPTH:
             raise self._stop(place, f"lists and mappings stand more than {MAX_DEPTH} deep in one another")
         self._put(target, None)
@@ -217,6 +226,7 @@ class _Builder:
     def _name(self, name: str, place: Place) -> None:
         parent = self._open[-1]
         parent.key = (name, place)
+        parent.characters += len(name)
         if parent.names is None or name not in parent.names:
             return
         first = parent.names[name]
@@ -235,6 +245,7 @@ class _Builder:
         if parent.size + sized.size > MAX_NODES or self._nodes > 2 * MAX_NODES:
             raise self._stop(sized.node.place, f"the document holds more than {MAX_NODES} values")
         parent.size += sized.size
+        parent.characters += sized.characters
         parent.depth = max(parent.depth, sized.depth + 1)
         if parent.names is None:
             parent.items.append(sized.node)

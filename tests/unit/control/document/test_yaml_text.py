@@ -7,6 +7,7 @@ import pytest
 from turnpike.control.document.fault import Place
 from turnpike.control.document.text import Syntax, parse_text
 from turnpike.control.document.tree import MAX_CHARACTERS, Mapping, Node, Scalar, Sequence
+from turnpike.control.document.yaml_text import MAX_ALIASED_CHARACTERS
 
 
 def plain(node: Node | None) -> object:
@@ -133,3 +134,15 @@ def test_a_character_that_is_written_as_a_pair_is_one(syntax: Syntax) -> None:
 @pytest.mark.parametrize("half", [r"\ude00\ud83d", r"\ud83d \ude00", r"\ud83d\ud83d\ude00"])
 def test_halves_that_make_no_pair_are_refused(half: str) -> None:
     assert "half of a character pair" in only_fault(f'a: "{half}"')
+
+
+@pytest.mark.parametrize(
+    "anchored", ["'%s'", "{a: '%s'}", "[{b: [0, '%s']}]", "{? %s : 1}"], ids=["text", "field", "list", "name"]
+)
+def test_aliases_that_bring_in_too_many_characters_are_refused(anchored: str) -> None:
+    long = "a" * (MAX_ALIASED_CHARACTERS // 10)
+    text = f"a: &a {anchored % long}\nb: [" + "*a, " * 9 + "%s]"
+    root, faults = parse_text(text % "x", "f.yaml")
+    assert faults == ()
+    assert root is not None
+    assert "aliases bring in more than 1048576 characters" in only_fault(text % "*a, *a")
