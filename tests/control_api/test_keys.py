@@ -194,3 +194,17 @@ async def test_a_change_of_secret_moves_the_etag(bench: Bench) -> None:
         before = (await client.get("/api/v1/keys/v")).headers["etag"]
         rotated: httpx.Response = await client.post("/api/v1/keys/v/rotate", json={})
     assert rotated.headers["etag"] != before
+
+
+async def test_a_key_that_is_over_gets_no_new_secret_until_it_gets_another_end(bench: Bench) -> None:
+    async with bench.serving() as app, caller(app, bench.administrator) as client:
+        old = await made_key(client, "v", role="viewer", expires_at="2027-01-15T08:00:10Z")
+        bench.clock.pass_seconds(11)
+        refused = await client.post("/api/v1/keys/v/rotate")
+        await client.put("/api/v1/keys/v", json={"role": "viewer", "expires_at": "2027-01-16T08:00:00Z"})
+        rotated = await client.post("/api/v1/keys/v/rotate")
+        opening = [await _opens(app, key) for key in (old, rotated.json()["secret"])]
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert "expired at 2027-01-15T08:00:10Z" in refused.json()["detail"]
+    assert "later expires_at" in refused.json()["detail"]
+    assert opening == ["invalid_key", "opens"]

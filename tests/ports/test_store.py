@@ -310,9 +310,33 @@ def test_tables_of_a_newer_release_are_refused(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_an_older_release_revoked_is_remembered_from_the_migration_on(tmp_path: Path) -> None:
+    path = tmp_path / "turnpike.db"
+    store = open_sqlite_store(path)
+    store.migrate()
+    revoked = StoredKey("old", (StoredSecret(b"d1", 1),), 5)
+    valid = StoredKey("new", (StoredSecret(b"d2", 1),))
+    store.commit(Change(0, keys=(revoked, valid)))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE revoked_secrets")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    store.migrate()
+    assert store.state().revoked == {b"d1"}
+    store.close()
+
+
 def test_a_refused_write_tells_no_value_of_a_field(store: Store) -> None:
     """No change that control decides names a resource twice; whatever goes wrong, the log shows what was said."""
     twice = a_resource("x", text="canary-of-a-field")
     with pytest.raises(IntegrityError) as refused:
         store.commit(Change(0, resources=(twice, twice)))
     assert "canary-of-a-field" not in str(refused.value)
+
+
+def test_a_revoked_secret_is_remembered_when_its_key_is_gone(store: Store) -> None:
+    key = StoredKey("app", (StoredSecret(b"d1", 1), StoredSecret(b"d2", 1)), 5)
+    store.commit(Change(0, (a_resource("app", "keys"),), (key,), revoked=(b"d1", b"d2")))
+    store.commit(Change(1, removed=(("keys", "app"),), revoked=(b"d2",)))
+    assert store.state().revoked == {b"d1", b"d2"}
+    assert [store.is_revoked(digest) for digest in (b"d1", b"d2", b"d3")] == [True, True, False]

@@ -99,20 +99,24 @@ class StoredSnapshot(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """All configuration at one revision, read in one transaction."""
+    """All configuration at one revision, read in one transaction.
+
+    revoked: digests of every secret that was ever revoked; their keys may be gone.
+    """
 
     revision: int
     resources: tuple[StoredResource, ...]
     keys: tuple[StoredKey, ...]
     audit_head: AuditHead
     snapshot: StoredSnapshot | None
+    revoked: frozenset[bytes] = frozenset()
 
 
 class Change(msgspec.Struct, frozen=True):
     """What is to become of the store, decided on its state at `base_revision`; all of it or nothing.
 
     resources, keys: as they shall be (new or changed). removed: kind and name of what goes; with a
-    resource of kind "keys" go its digests. events: continue the trail at the state's `audit_head`;
+    resource of kind "keys" go its digests. revoked: digests to remember for good. events: continue the trail at the state's `audit_head`;
     audit_head is the trail's end after them.
     """
 
@@ -123,6 +127,7 @@ class Change(msgspec.Struct, frozen=True):
     events: tuple[AuditEvent, ...] = ()
     audit_head: AuditHead | None = None
     snapshot: StoredSnapshot | None = None
+    revoked: tuple[bytes, ...] = ()
 
 
 class EventQuery(msgspec.Struct, frozen=True):
@@ -171,6 +176,9 @@ class Store(Protocol):
 
     def key_of_digest(self, digest: bytes) -> StoredKey | None:
         """The key that one of whose secrets has this digest."""
+
+    def is_revoked(self, digest: bytes) -> bool:
+        """Whether a secret of this digest was ever revoked."""
 
     def events(self, query: EventQuery) -> tuple[AuditEvent, ...]:
         """Audit events that answer the query."""

@@ -75,6 +75,7 @@ class SqlStore:
                 keys=_keys(connection),
                 audit_head=rows.head_of(row),
                 snapshot=next(iter(_snapshots(connection, 1)), None),
+                revoked=frozenset(connection.execute(sa.select(t.revoked_secrets.c.digest)).scalars()),
             )
 
     def resource(self, kind: str, name: str) -> StoredResource | None:
@@ -98,6 +99,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             name = connection.execute(chosen).scalar_one_or_none()
             return None if name is None else _key(connection, name)
+
+    def is_revoked(self, digest: bytes) -> bool:
+        chosen = sa.select(t.revoked_secrets.c.digest).where(t.revoked_secrets.c.digest == digest)
+        with reading(self._engine) as connection:
+            return connection.execute(chosen).first() is not None
 
     def events(self, query: EventQuery) -> tuple[AuditEvent, ...]:
         with reading(self._engine) as connection:
@@ -129,6 +135,7 @@ class SqlStore:
             _remove(connection, change.removed)
             _put_resources(connection, change.resources)
             _put_keys(connection, change.keys)
+            _remember_revoked(connection, change.revoked)
             _append(connection, change.events, change.audit_head)
             if change.snapshot is not None:
                 _publish(connection, change.snapshot)
@@ -249,6 +256,14 @@ def _put_keys(connection: sa.Connection, keys: tuple[StoredKey, ...]) -> None:
     ]
     if secrets:
         connection.execute(sa.insert(t.key_secrets), secrets)
+
+
+def _remember_revoked(connection: sa.Connection, digests: tuple[bytes, ...]) -> None:
+    if not digests:
+        return
+    column = t.revoked_secrets.c.digest
+    connection.execute(sa.delete(t.revoked_secrets).where(column.in_(digests)))
+    connection.execute(sa.insert(t.revoked_secrets), [{"digest": digest} for digest in digests])
 
 
 def _append(connection: sa.Connection, events: tuple[AuditEvent, ...], head: AuditHead | None) -> None:

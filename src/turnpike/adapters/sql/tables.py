@@ -58,6 +58,12 @@ key_secrets = sa.Table(
     sa.Column("expires_at_ns", sa.BigInteger),
 )
 
+revoked_secrets = sa.Table(
+    "revoked_secrets",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+)
+
 audit_events = sa.Table(
     "audit_events",
     metadata,

@@ -33,6 +33,7 @@ from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.secrets import (
     Secrets,
     planned_secrets,
+    revoked_secret_faults,
     settled_secrets,
     shared_secret_faults,
 )
@@ -103,7 +104,9 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     after = outcome(plan, reading, standing)
     _check_rights(actor, [change.id for change in plan.changes], everything, after)
     planned = planned_secrets(plane, secrets, plan, _addresses(settled))
-    refuse_faults(shared_secret_faults(planned, settled))
+    refuse_faults(
+        (*shared_secret_faults(planned, settled), *revoked_secret_faults(planned, settled, state.revoked))
+    )
     stored = {key.name: key for key in state.keys}
     check_owner_stays(actor, Holding(everything, stored), Holding(after, planned.keys), plane.clock.now_ns())
     return _decision(plane, state, actor, plan, _Ahead(everything, after, planned))

@@ -18,15 +18,16 @@ from turnpike.control.plan import (
     ENVIRONMENT_OWNER,
     RESERVED_OWNERS,
     SYSTEM_OWNER,
-    Standing,
     remarks,
 )
 from turnpike.control.plane import Plane
+from turnpike.control.remarks import provider_remarks, shell_variable_remarks, written_out_remarks
 from turnpike.control.resources.table import export_document, export_lists, read_document, read_resource
 from turnpike.control.services.change import Decision, Proposal, decide, refuse_faults
 from turnpike.control.services.overdue import overdue_faults, overdue_remarks
 from turnpike.control.services.sight import find_seen, hidden_from
 from turnpike.control.services.standing import held_of, standing_of
+from turnpike.control.services.withdrawn import revoked_remarks
 from turnpike.domain.errors import Conflict, FaultyDocument, InvalidRequest, NotFound
 from turnpike.ports.store import State, StoredResource
 
@@ -81,7 +82,8 @@ def decide_document(
     decision = decide(plane, state, actor, proposal)
     standing = standing_of(state)
     overdue = overdue_remarks(reading, standing, plane.clock.now_ns())
-    return Reviewed(decision, in_order((*_remarks(reading, standing, actor), *overdue)))
+    said = (*_remarks(plane, state, actor, reading), *overdue, *written_out_remarks(reading))
+    return Reviewed(decision, in_order(said))
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -104,7 +106,7 @@ def decide_replacement(plane: Plane, state: State, actor: Actor, wanted: Replace
     decision = decide(plane, state, actor, Proposal(reading, owner, focus=wanted.id))
     standing = standing_of(state)
     refuse_faults(overdue_faults(reading, standing, plane.clock.now_ns()))
-    return Reviewed(decision, _remarks(reading, standing, actor))
+    return Reviewed(decision, _remarks(plane, state, actor, reading))
 
 
 class Removal(msgspec.Struct, frozen=True):
@@ -151,8 +153,16 @@ def _check_owner(owner: str) -> None:
         )
 
 
-def _remarks(reading: Reading, standing: Standing, actor: Actor) -> tuple[Fault, ...]:
-    return remarks(reading, standing, hidden_from(actor, standing))
+def _remarks(plane: Plane, state: State, actor: Actor, reading: Reading) -> tuple[Fault, ...]:
+    standing = standing_of(state)
+    return in_order(
+        (
+            *remarks(reading, standing, hidden_from(actor, standing)),
+            *provider_remarks(reading, plane.providers),
+            *shell_variable_remarks(reading),
+            *revoked_remarks(reading, state.keys),
+        )
+    )
 
 
 def _exported(plane: Plane, owner: str | None) -> list[Resource]:

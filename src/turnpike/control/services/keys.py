@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from turnpike.control.document.instant import instant_ns
 from turnpike.control.document.kind import ResourceId, to_plain
 from turnpike.control.document.reference import Hidden
 from turnpike.control.document.secret import secret_complaint
@@ -14,7 +15,7 @@ from turnpike.control.resources.key import Key
 from turnpike.control.services.change import Decision
 from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.part_of_state import state_around_key
-from turnpike.control.services.secrets import KEYS, key_secret, minted_secret
+from turnpike.control.services.secrets import KEYS, REVOKED_SECRET, key_secret, minted_secret
 from turnpike.control.services.sight import find_seen
 from turnpike.control.services.snapshots import After, next_snapshot, next_snapshot_with, stored_snapshot
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
@@ -42,8 +43,8 @@ def rotate(plane: Plane, actor: Actor, name: str, rotation: Rotation) -> Decisio
     """Give the key a new secret. Raises NotFound, PermissionDenied, Conflict, InvalidRequest."""
     state = state_around_key(plane.store, name)
     found = _found(state, actor, name)
-    _check_rotation(found, rotation)
     now = plane.clock.now_ns()
+    _check_rotation(found, rotation, now)
     secret = rotation.secret or minted_secret(plane)
     fresh = key_secret(plane, secret)
     _check_unused(plane, fresh)
@@ -73,7 +74,8 @@ def revoke(plane: Plane, actor: Actor, name: str) -> Decision:
         _check_owner_stays(plane, actor, revoked, now)
     plain = to_plain(found.key)
     entry = Entry("revoke", KEYS, name, plain, {**plain, "revoked": True})
-    return _decision(plane, state, actor, _Changed(found, revoked, entry, {}))
+    digests = tuple(secret.digest for secret in revoked.secrets)
+    return _decision(plane, state, actor, _Changed(found, revoked, entry, {}, digests))
 
 
 def _check_owner_stays(plane: Plane, actor: Actor, revoked: StoredKey, now_ns: int) -> None:
@@ -95,6 +97,7 @@ class _Changed(msgspec.Struct, frozen=True):
     stored: StoredKey
     entry: Entry
     shown: dict[str, Hidden]
+    revoked: tuple[bytes, ...] = ()
 
 
 def _found(state: State, actor: Actor, name: str) -> _Found:
@@ -108,10 +111,11 @@ def _found(state: State, actor: Actor, name: str) -> _Found:
     return _Found(held.resource, stored, standing)
 
 
-def _check_rotation(found: _Found, rotation: Rotation) -> None:
+def _check_rotation(found: _Found, rotation: Rotation, now_ns: int) -> None:
     name = found.key.name
     if found.stored.revoked_at_ns is not None or found.key.revoked:
-        raise Conflict(f'key "{name}" is revoked, which is for good: make a new key')
+        raise Conflict(f'key "{name}" is revoked, which is for good: make a new key, under another name')
+    _check_not_over(found.key, now_ns)
     if not 0 <= rotation.overlap_seconds <= OVERLAP_MAX_SECONDS:
         raise InvalidRequest(f"overlap_seconds is a number from 0 to {OVERLAP_MAX_SECONDS}")
     if rotation.secret is None and found.key.secret is not None:
@@ -123,6 +127,15 @@ def _check_rotation(found: _Found, rotation: Rotation) -> None:
         _check_brought(rotation.secret.reveal())
 
 
+def _check_not_over(key: Key, now_ns: int) -> None:
+    """A new secret of a key that is over would open nothing."""
+    if key.expires_at is not None and instant_ns(key.expires_at) <= now_ns:
+        raise Conflict(
+            f'key "{key.name}" expired at {key.expires_at}, and a new secret would open nothing: first give it a later'
+            " expires_at, where the key is written down (its document, or PUT), or make another key"
+        )
+
+
 def _check_brought(secret: str) -> None:
     complaint = secret_complaint("key", secret)
     if complaint is not None:
@@ -132,6 +145,8 @@ def _check_brought(secret: str) -> None:
 def _check_unused(plane: Plane, fresh: StoredSecret) -> None:
     if plane.store.key_of_digest(fresh.digest) is not None:
         raise Conflict("this secret opens a key already: each rotation needs a new one")
+    if plane.store.is_revoked(fresh.digest):
+        raise Conflict(f"secret: {REVOKED_SECRET}")
 
 
 def _until(secret: StoredSecret, until_ns: int) -> StoredSecret:
@@ -154,6 +169,7 @@ def _decision(plane: Plane, state: State, actor: Actor, changed: _Changed) -> De
             msgspec.structs.replace(touched, revision=state.revision + 1, changed_at_ns=plane.clock.now_ns()),
         ),
         keys=(changed.stored,),
+        revoked=changed.revoked,
         events=trail.events,
         audit_head=trail.head,
         snapshot=stored_snapshot(snapshot, actor.name) if snapshot else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import msgspec
 
@@ -18,6 +18,8 @@ from turnpike.ports.sealing import CREDENTIAL_PURPOSE, KEY_PURPOSE
 from turnpike.ports.store import SealedSecret, State, StoredKey, StoredSecret
 
 KEYS = "keys"
+
+REVOKED_SECRET = "this secret was revoked once, which is for good: give the key another one"
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -87,6 +89,19 @@ def shared_secret_faults(secrets: Secrets, settled: Iterable[Fresh | Kept]) -> t
     )
 
 
+def revoked_secret_faults(
+    secrets: Secrets, settled: Iterable[Fresh | Kept], revoked: Set[bytes]
+) -> tuple[Fault, ...]:
+    """A fault for each secret of a document that was revoked, with this key or another, and would open again."""
+    slots = (item.slot for item in settled if item.slot.purpose == KEY_PURPOSE)
+    return tuple(
+        Fault(slot.file, slot.place.line, slot.place.column, slot.path, REVOKED_SECRET)
+        for slot in slots
+        if (key := secrets.keys[slot.address.name]).revoked_at_ns is None
+        and any(secret.digest in revoked for secret in key.secrets)
+    )
+
+
 def minted_secret(plane: Plane) -> Hidden:
     """A fresh secret for a key."""
     return Hidden(mint_key(plane.randomness.take(MINTING_BYTES)))
@@ -106,6 +121,9 @@ def _brought(plane: Plane, stored: StoredKey | None, item: Fresh | Kept) -> Stor
     secret = key_secret(plane, item.value)
     if stored is None:
         return StoredKey(item.slot.address.name, (secret,))
+    if stored.revoked_at_ns is not None:
+        # Nothing that it is given opens anything; the secret may yet be another key's.
+        return stored
     now = plane.clock.now_ns()
     if any(
         s.digest == secret.digest and (s.expires_at_ns is None or s.expires_at_ns > now)
