@@ -117,6 +117,7 @@ def test_a_control_with_another_master_key_is_refused(tmp_path: Path, store_url:
         done = run_command(["control"], environ, tmp_path)
     assert done.returncode == 78
     assert "another master key" in done.stderr
+    assert "another database" in done.stderr
 
 
 def test_everything_starts_once_the_database_is_there(
@@ -154,6 +155,7 @@ def test_with_the_database_away_the_gateway_serves_and_control_comes_back_by_its
             assert "store_unavailable" in done.stderr
             assert opens(gateway, KEY)
         wait_until(lambda: status_of(f"{control}/readyz") == 200, "control has its store again")
+        up.wait_for_event("store.available")
         revoke = ["keys", "revoke", "research-app"]
         assert run_command(revoke, {**environ, "TURNPIKE_CONTROL_URL": control}, tmp_path).returncode == 0
         wait_until(lambda: not opens(gateway, KEY), "the change is published", PUBLISHED_WITHIN_SECONDS)

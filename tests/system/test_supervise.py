@@ -30,6 +30,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.said_once: list[str] = []
         self.complaints: list[str] = []
         self.pids: dict[str, list[int]] = {}
         self.order: list[tuple[str, str]] = []
@@ -37,6 +38,9 @@ class Watcher:
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+    def say_once(self, text: str) -> None:
+        self.said_once.append(text)
 
     def complain(self, text: str) -> None:
         self.complaints.append(text)

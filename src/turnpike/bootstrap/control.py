@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+import structlog
 import uvloop
 
 from turnpike import __version__
@@ -18,6 +19,7 @@ from turnpike.adapters.machine.ports import PortTaken, bind_shared, check_free
 from turnpike.adapters.sql.store import SqlStore, open_postgres_store, open_sqlite_store
 from turnpike.adapters.system.clock import SystemClock
 from turnpike.adapters.system.randomness import SystemRandomness
+from turnpike.bootstrap.banner import PLAIN_CONTROL
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.control_start import start_control
 from turnpike.bootstrap.fault import CannotStart, CannotStartYet
@@ -41,6 +43,8 @@ that is read, and Python's own 5 ms for each of them make a second of it."""
 
 DRAINED_STATUS: Final = 0
 
+_log = structlog.get_logger()
+
 
 def run_control(found: Configuration, supervised: bool, starting: bool) -> int:
     """Serve the control API until SIGTERM or SIGINT; the exit status.
@@ -60,6 +64,7 @@ def run_control(found: Configuration, supervised: bool, starting: bool) -> int:
 
 def _serve(found: Configuration, announcer: Announcer, starting: bool, supervised: bool) -> int:
     settings = found.settings
+    _warn_of_plain_http(settings.control_listen)
     raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     seal = opened_seal(settings)
@@ -72,6 +77,11 @@ def _serve(found: Configuration, announcer: Announcer, starting: bool, supervise
         uvloop.run(beating(announcer, _run(plane, seal, listener)))
     plane.store.close()
     return DRAINED_STATUS
+
+
+def _warn_of_plain_http(listen: Address) -> None:
+    if not listen.is_of_this_machine_alone:
+        _log.warning("control.plain_http", listen=str(listen), reason=PLAIN_CONTROL)
 
 
 async def _run(plane: Plane, seal: Seal, listener: socket.socket) -> None:

@@ -21,7 +21,8 @@ from turnpike.control.services.identify import SYSTEM_ACTOR
 from turnpike.control.services.keys import Rotation, rotate
 from turnpike.control.services.start import Started, Variables, WrongMasterKey, start
 from turnpike.domain.errors import FaultyDocument, StoreUnavailable, TurnpikeError
-from turnpike.supervisor.notices import Announcer, Failed, Said
+from turnpike.logs import details
+from turnpike.supervisor.notices import Announcer, Failed, Said, ShownOnce
 
 STARTED_NAME: Final = "started"
 """A file in the home and a note in the store: control came up once, so that a key was shown and a configuration is in store."""
@@ -34,6 +35,11 @@ def start_control(plane: Plane, found: Configuration, announcer: Announcer, appl
 
     Raises CannotStart where control cannot serve at all, StoreUnavailable.
     """
+    with details("start"):
+        _start_control(plane, found, announcer, apply_document)
+
+
+def _start_control(plane: Plane, found: Configuration, announcer: Announcer, apply_document: bool) -> None:
     mark = found.settings.home / STARTED_NAME
     first = not mark.exists() and not _has_started(plane)
     document = _document(found) if apply_document else None
@@ -100,7 +106,7 @@ def _minted_again(plane: Plane) -> Mapping[str, Hidden]:
 
 def _show_secrets(minted: Mapping[str, Hidden], announcer: Announcer) -> None:
     for name, secret in minted.items():
-        announcer.announce(Said(f"key {name} (shown once): {secret.reveal()}"))
+        announcer.announce(ShownOnce(f"key {name} (shown once): {secret.reveal()}"))
 
 
 def _tell_providers(plane: Plane, found: Configuration, announcer: Announcer) -> None:

@@ -13,13 +13,29 @@ _log = structlog.get_logger()
 
 
 class StandardStreams:
-    """Words go to standard output, complaints to standard error, process ids to `folder`/ROLE.pid."""
+    """Words go to standard output, complaints to standard error, process ids to `folder`/ROLE.pid.
+
+    What is said once is kept until `say_kept`, and from then on said at once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._kept: list[str] | None = []
 
     def say(self, text: str) -> None:
         _show(sys.stdout, text)
+
+    def say_once(self, text: str) -> None:
+        if self._kept is None:
+            self.say(text)
+        else:
+            self._kept.append(text)
+
+    def say_kept(self) -> None:
+        """Say now what was kept: the start is over, or will never be."""
+        kept, self._kept = self._kept, None
+        for text in kept or ():
+            self.say(text)
 
     def complain(self, text: str) -> None:
         _show(sys.stderr, text)

@@ -15,6 +15,7 @@ import structlog
 from turnpike import __version__
 from turnpike.adapters.machine.lock import HomeInUse, HomeLock
 from turnpike.adapters.machine.ports import PortTaken, reserve
+from turnpike.bootstrap.banner import banner, gateway_url
 from turnpike.bootstrap.certificate import check_certificate
 from turnpike.bootstrap.configuration import Configuration
 from turnpike.bootstrap.fault import CannotStart
@@ -25,7 +26,7 @@ from turnpike.bootstrap.running import Running, note_running
 from turnpike.bootstrap.terminal import StandardStreams
 from turnpike.logs import set_up_logs
 from turnpike.providers.table import PROVIDERS
-from turnpike.settings import Address, Settings
+from turnpike.settings import Address
 from turnpike.supervisor.role import Role, SupervisedRole
 from turnpike.supervisor.supervise import Supervision, supervise
 
@@ -57,9 +58,11 @@ def run_up(found: Configuration) -> int:
         control = Address(settings.control_listen.host, control_port.getsockname()[1])
         running = Running(os.getpid(), __version__, gateway_url(settings, gateway), control.url)
         note = note_running(settings.home, running)
+        terminal = StandardStreams(settings.home / "run")
         try:
-            return asyncio.run(supervise(_supervision(found, gateway, control)))
+            return asyncio.run(supervise(_supervision(found, gateway, control, terminal)))
         finally:
+            terminal.say_kept()
             note.unlink(missing_ok=True)
             lock.release()
 
@@ -87,7 +90,9 @@ def _reserved(address: Address, variable: str) -> socket.socket:
         raise CannotStart(f"{variable}: cannot listen on {address} ({fault.strerror})") from None
 
 
-def _supervision(found: Configuration, gateway: Address, control: Address) -> Supervision:
+def _supervision(
+    found: Configuration, gateway: Address, control: Address, terminal: StandardStreams
+) -> Supervision:
     settings = found.settings
     environ = {
         **found.environ,
@@ -97,18 +102,14 @@ def _supervision(found: Configuration, gateway: Address, control: Address) -> Su
         "TURNPIKE_CONTROL_URL": control.url,
     }
     worker_environ = without_control_secrets(environ)
-    terminal = StandardStreams(settings.home / "run")
 
     def started(control_role: SupervisedRole, workers: Sequence[SupervisedRole]) -> None:
         ready = sum(worker.ready for worker in workers)
-        state = "" if control_role.ready else "  (not ready: the log says why)"
-        terminal.say(
-            f"Turnpike {__version__}\n"
-            f"  gateway  {gateway_url(settings, gateway)}  ({ready} of {len(workers)} workers ready)\n"
-            f"  control  {control.url}{state}\n"
-            f"  home     {settings.home}\n"
-            "Ctrl-C stops it."
-        )
+        control_state = "" if control_role.ready else "not ready: the log says why"
+        workers_state = f"{ready} of {len(workers)} workers ready"
+        terminal.say(banner(settings, gateway, control, workers_state, control_state))
+        terminal.say_kept()
+        terminal.say("Ctrl-C stops it.")
 
     return Supervision(
         control=Role("control", _command("control"), environ, at_first=("--starting",)),
@@ -130,11 +131,6 @@ def without_control_secrets(environ: Mapping[str, str]) -> dict[str, str]:
         "TURNPIKE_STORE_URL",
     }
     return {name: value for name, value in environ.items() if name not in kept_back}
-
-
-def gateway_url(settings: Settings, gateway: Address) -> str:
-    """Where applications call, from this machine."""
-    return gateway.url if settings.tls_certificate is None else gateway.url.replace("http:", "https:", 1)
 
 
 def _command(role: str) -> tuple[str, ...]:

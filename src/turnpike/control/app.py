@@ -178,6 +178,8 @@ async def _follow(road: Road) -> None:
             if revision != seen:
                 await publish_stored(road)
                 seen = revision
+            if is_told:
+                _log.info("store.available")
             is_told = False
         except StoreUnavailable as fault:
             if not is_told:

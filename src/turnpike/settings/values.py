@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (asked for, not bound)
+"""Hosts that stand for every address of the machine, each with the one by which the machine calls itself."""
 
 
 class Address(NamedTuple):
@@ -24,8 +28,21 @@ class Address(NamedTuple):
     @property
     def url(self) -> str:
         """The address as one can call it from the same machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 (asked for, not bound)
+        host = _EVERYWHERE.get(self.host, self.host)
         return f"http://{Address(host, self.port)}"
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it stands for every address of the machine."""
+        return self.host in _EVERYWHERE
+
+    @property
+    def is_of_this_machine_alone(self) -> bool:
+        """Whether nobody on another machine can call it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class Settings(msgspec.Struct, frozen=True):

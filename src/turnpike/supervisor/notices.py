@@ -20,7 +20,13 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Said(msgspec.Struct, frozen=True, tag="said"):
-    """Words for the person at the terminal, never for a log: a key that is shown once may be in them."""
+    """Words for the person at the terminal, which belong to no log."""
+
+    text: str
+
+
+class ShownOnce(msgspec.Struct, frozen=True, tag="shown_once"):
+    """Words for the person at the terminal that nobody can be told again, never for a log: a new key."""
 
     text: str
 
@@ -35,7 +41,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     """The role's event loop turns."""
 
 
-Notice = Ready | Said | Failed
+Notice = Ready | Said | ShownOnce | Failed
 
 _decoder: msgspec.json.Decoder[Notice | Beat] = msgspec.json.Decoder(Notice | Beat)
 
@@ -75,7 +81,7 @@ class ToTerminal:
         match notice:
             case Ready(address):
                 self._terminal.say(f"{self._role} listens on http://{address}")
-            case Said(text):
+            case Said(text) | ShownOnce(text):
                 self._terminal.say(text)
             case Failed(text):
                 self._terminal.complain(text)

@@ -13,7 +13,7 @@ import structlog
 
 from turnpike.supervisor.backoff import next_delay
 from turnpike.supervisor.course import Course
-from turnpike.supervisor.notices import HOPELESS_STATUS, Beat, Failed, Ready, Said, read_notice
+from turnpike.supervisor.notices import HOPELESS_STATUS, Beat, Failed, Ready, Said, ShownOnce, read_notice
 from turnpike.supervisor.pulse import SILENCE_MAX_SECONDS, Pulse
 from turnpike.supervisor.terminal import Terminal
 
@@ -160,6 +160,8 @@ class SupervisedRole:
                     _log.info("role.ready", child=self.role.name, pid=pid, address=address)
                 case Said(text):
                     self._terminal.say(text)
+                case ShownOnce(text):
+                    self._terminal.say_once(text)
                 case Failed(text):
                     self._terminal.complain(text)
                 case None:

@@ -11,6 +11,9 @@ class Terminal(Protocol):
     def say(self, text: str) -> None:
         """Show words that belong to no log."""
 
+    def say_once(self, text: str) -> None:
+        """Show words that nobody can be told again where they are not buried: with the last words of the start."""
+
     def complain(self, text: str) -> None:
         """Show what went wrong."""
 

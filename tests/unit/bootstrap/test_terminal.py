@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from turnpike.bootstrap.terminal import StandardStreams
 
 
@@ -21,6 +23,18 @@ def test_processes_are_noted_while_they_run(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_no_fault(tmp_path: Path) -> None:
     StandardStreams(tmp_path / "gone").note_process("control", 12)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_said_once_comes_with_the_last_words_of_the_start_and_then_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    streams = StandardStreams(tmp_path)
+    streams.say_once("key one")
+    streams.say("applied")
+    streams.say_kept()
+    streams.say_once("key two")
+    streams.say_kept()
+    assert capsys.readouterr().out == "applied\nkey one\nkey two\n"
 
 
 def test_a_watcher_that_has_left_is_no_fault() -> None:

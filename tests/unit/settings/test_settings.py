@@ -191,3 +191,21 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> No
 def test_a_value_that_is_no_text_is_refused() -> None:
     with pytest.raises(SettingsFault, match=r"TURNPIKE_HOME: .* allowed: text in UTF-8"):
         read_settings(ROWS, {"TURNPIKE_HOME": "/home/\udcff"}, {})
+
+
+@pytest.mark.parametrize(
+    ("host", "everywhere", "alone"),
+    [
+        ("127.0.0.1", False, True),
+        ("127.8.8.8", False, True),
+        ("::1", False, True),
+        ("localhost", False, True),
+        ("0.0.0.0", True, False),
+        ("::", True, False),
+        ("10.0.0.5", False, False),
+        ("gateway.internal", False, False),
+    ],
+)
+def test_an_address_tells_whom_it_lets_in(host: str, everywhere: bool, alone: bool) -> None:
+    address = Address(host, 8080)
+    assert (address.is_everywhere, address.is_of_this_machine_alone) == (everywhere, alone)

@@ -88,7 +88,8 @@ def confirm_master_key(plane: Plane) -> None:
         raise WrongMasterKey(
             "the store was written under another master key, so that no credential in it can be opened and no key in"
             " it is recognised: give the one it was written with (TURNPIKE_MASTER_KEY, TURNPIKE_MASTER_KEY_FILE, or"
-            " master.key in the home), or start with an empty home"
+            " master.key in the home), or start on an empty store: another home, or where TURNPIKE_STORE_URL is set,"
+            " another database"
         ) from None
 
 
