@@ -42,7 +42,7 @@ format: $(STAMPS)/dev ## Put the code in form.
 bench: $(STAMPS)/dev ## Measure side by side with other gateways; prints one table.
 	@exec $(BIN)/python -m bench $(ARGS)
 
-bench-quick: $(STAMPS)/dev ## A running gateway beside nginx, in a minute; ARGS="--url http://127.0.0.1:8080 …".
+bench-quick: $(STAMPS)/dev ## Turnpike beside nginx, in a minute; ARGS=--stream for streams, ARGS="--url … --key …" for a running gateway.
 	@exec $(BIN)/python -m bench.quick $(ARGS)
 
 soak: $(STAMPS)/dev ## Mixed traffic with faults for SECONDS (60; 7200 is the release's measure).

@@ -1,13 +1,15 @@
-"""`python -m bench.quick`: a running gateway beside nginx in a minute, for work on the hot path."""
+"""`python -m bench.quick`: Turnpike, or a gateway that is running, beside nginx in a minute, for work on the hot path."""
 
 import argparse
 import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import msgspec
 
 from bench import latency, streams, wrk
 from bench.figures import median_of
@@ -25,19 +27,23 @@ from bench.processes import (
     raise_descriptor_limit,
     unwind_on_signals,
 )
+from bench.rivals import Upstreams
 from bench.stream_load import StreamResult
+from bench.turnpike import turnpike
 from bench.wire import CHAT_PATH, PLAIN_MODEL, STREAM_MODEL
 
 USAGE = """\
-The gateway at --url must route the model `bench` to http://127.0.0.1:9000/v1 and `bench-stream` to
-http://127.0.0.1:9001/v1 (both OpenAI-compatible; the ports by --upstream-port and --stream-upstream-port). The fake
-upstreams are started here unless something listens on that port already.
+Without --url, a Turnpike of its own is started for the measurement, on free ports and with a home that is removed.
+
+With --url and --key, a gateway that is running is measured. It must route the model `bench` to
+http://127.0.0.1:PORT/v1, where PORT is --upstream-port, and `bench-stream` to the same at --stream-upstream-port (both
+OpenAI-compatible). The fake upstreams are started here, unless something listens on that port already.
 """
 
 
 def main() -> None:
     """Measures as the command line says; exit status 1 with a reason where it could not."""
-    options = _options()
+    options = read_options(sys.argv[1:])
     unwind_on_signals()
     raise_descriptor_limit()
     os.sched_setaffinity(0, {options.load_core})
@@ -50,19 +56,20 @@ def main() -> None:
         sys.exit(130)
 
 
-def _options() -> argparse.Namespace:
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for; one that says half of what is needed ends here, with what is missing."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.quick",
         description=__doc__,
         epilog=USAGE,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway's base address")
-    parser.add_argument("--key", required=True, help="sent as `Authorization: Bearer`")
-    parser.add_argument("--model", default=PLAIN_MODEL)
-    parser.add_argument("--stream-model", default=STREAM_MODEL)
-    parser.add_argument("--upstream-port", type=int, default=9000)
-    parser.add_argument("--stream-upstream-port", type=int, default=9001)
+    parser.add_argument("--url", help="base address of a running gateway (default: one is started)")
+    parser.add_argument("--key", help="the running gateway's, sent as `Authorization: Bearer`")
+    parser.add_argument("--model", default=PLAIN_MODEL, help="of a running gateway")
+    parser.add_argument("--stream-model", default=STREAM_MODEL, help="of a running gateway")
+    parser.add_argument("--upstream-port", type=int, help="of calls that do not stream (default: a free one)")
+    parser.add_argument("--stream-upstream-port", type=int, help="of streams (default: a free one)")
     parser.add_argument("--gateway-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
     parser.add_argument("--connections", type=int, default=64)
@@ -73,26 +80,46 @@ def _options() -> argparse.Namespace:
         "--pid", type=int, action="append", help="the gateway's worker (default: who listens there)"
     )
     parser.add_argument("--no-pin", action="store_true", help="leave the gateway on the cores that it has")
-    return parser.parse_args()
+    options = parser.parse_args(arguments)
+    _check(parser, options)
+    return options
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """A running gateway is described whole, or one is started, which needs no description."""
+    if (options.url is None) != (options.key is None):
+        parser.error("--url and --key go together; without both, a Turnpike is started for the measurement")
+    ports = (options.upstream_port, options.stream_upstream_port)
+    if options.url is not None and None in ports:
+        parser.error(
+            "a running gateway has its routes: say to which ports, --upstream-port and --stream-upstream-port"
+        )
+    if options.url is None and (options.pid or options.no_pin):
+        parser.error("--pid and --no-pin are for a running gateway: give --url and --key")
 
 
 def _measure(options: argparse.Namespace) -> None:
     cores = Cores(options.gateway_core, options.load_core)
-    gateway = _gateway(options)
+    upstreams = Upstreams(options.upstream_port or free_port(), options.stream_upstream_port or free_port())
     with contextlib.ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="turnpike-bench-")))
-        if not is_open(options.upstream_port):
-            server = upstream_server(options.upstream_port)
-            running.enter_context(nginx(folder / "upstream", options.upstream_port, server, cores.load))
+        if not is_open(upstreams.plain_port):
+            server = upstream_server(upstreams.plain_port)
+            running.enter_context(nginx(folder / "upstream", upstreams.plain_port, server, cores.load))
         port, stream_port = free_port(), free_port()
-        servers = proxy_server(port, options.upstream_port, buffering=True)
-        servers += proxy_server(stream_port, options.stream_upstream_port, buffering=False)
+        servers = proxy_server(port, upstreams.plain_port, buffering=True)
+        servers += proxy_server(stream_port, upstreams.stream_port, buffering=False)
         worker = running.enter_context(nginx(folder / "proxy", port, servers, cores.gateway))
+        if options.url is None:
+            own = running.enter_context(turnpike(folder / "turnpike", upstreams, cores))
+            gateway = msgspec.structs.replace(own, name="gateway")
+        else:
+            gateway = _gateway(options)
         proxy = Gateway("nginx", port, stream_port, gateway.headers, gateway.stream_headers, [worker])
         if options.stream:
-            _streams(options, proxy, gateway, cores)
+            _streams(options, upstreams.stream_port, cores, (proxy, gateway))
         else:
-            direct = Gateway("direct", options.upstream_port, 0, gateway.headers, {}, [])
+            direct = Gateway("direct", upstreams.plain_port, 0, gateway.headers, {}, [])
             _calls(options, direct, proxy, gateway)
 
 
@@ -143,7 +170,9 @@ def _calls(options: argparse.Namespace, direct: Gateway, proxy: Gateway, gateway
     _print_share("rate", rates)
 
 
-def _streams(options: argparse.Namespace, proxy: Gateway, gateway: Gateway, cores: Cores) -> None:
+def _streams(
+    options: argparse.Namespace, upstream_port: int, cores: Cores, roads: tuple[Gateway, Gateway]
+) -> None:
     measures: list[tuple[str, Callable[..., StreamResult]]] = [
         ("each event alone", streams.relay),
         ("in bulk", streams.bulk),
@@ -152,8 +181,8 @@ def _streams(options: argparse.Namespace, proxy: Gateway, gateway: Gateway, core
     for words, measure in measures:
         rates: dict[str, list[float]] = {"nginx": [], "gateway": []}
         for _ in range(options.rounds):
-            for road in (proxy, gateway):
-                one = measure(road, options.stream_upstream_port, cores, options.seconds)
+            for road in roads:
+                one = measure(road, upstream_port, cores, options.seconds)
                 rates[road.name].append(one.rate)
                 print(f"{words:17} {road.name:8} {stream_line(one)}", flush=True)
         if measure is not streams.first:
