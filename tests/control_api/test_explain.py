@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from tests.control_api.bench import Bench, applied, caller, made_key
+from turnpike.providers.table import PROVIDERS
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +52,7 @@ async def test_every_level_says_what_it_allows(bench: Bench) -> None:
         ("projects/search", True, False),
         ("keys/app", None, None),
     ]
-    assert found["required_tags"] == ["app"]
+    assert (found["required_tags"], found["missing_tags"]) == (["app"], ["app"])
 
 
 async def test_targets_come_in_their_order_with_the_models_own_limits(bench: Bench) -> None:
@@ -99,6 +101,50 @@ async def test_a_revoked_and_an_expired_key_are_told(bench: Bench) -> None:
     assert codes == ["revoked_key", "expired_key"]
 
 
+async def test_tags_that_are_given_and_those_that_the_call_must_bring_are_told(bench: Bench) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        lacking = await _explained(client, "app", "local/small-1")
+        await made_key(client, "tagged", project="search", tags={"app": "search"})
+        tagged = await _explained(client, "tagged", "local/small-1")
+    assert (lacking["allowed"], lacking["tags"], lacking["missing_tags"]) == (True, {}, ["app"])
+    assert "if it brings the tag app (x-turnpike-tags)" in lacking["says"]
+    assert (tagged["tags"], tagged["missing_tags"]) == ({"app": "search"}, [])
+    assert tagged["says"] == "the gateway takes such a call"
+
+
+async def test_only_targets_that_speak_the_surface_are_told_of_a_call_on_it(bench: Bench) -> None:
+    plane = msgspec.structs.replace(bench.plane, providers=PROVIDERS)
+    text = """\
+providers:
+  - {name: o, kind: openai-compatible, base_url: "http://127.0.0.1:9000/v1"}
+  - {name: a, kind: anthropic-compatible, base_url: "http://127.0.0.1:9001"}
+models: [{name: m, targets: [{provider: o, model: x}, {provider: a, model: y}]}]
+keys: [{name: k, role: viewer, models: ["*"]}]
+"""
+    both = msgspec.structs.replace(bench, plane=plane)
+    async with both.client() as client:
+        await applied(client, text)
+        messages = await _explained(client, "k", "m", surface="anthropic.messages")
+        embeddings = await _explained(client, "k", "m", surface="openai.embeddings")
+        any_way = await _explained(client, "k", "m")
+    told = [[t["provider"] for t in found["targets"]] for found in (messages, embeddings, any_way)]
+    assert told == [["a"], ["o"], ["o", "a"]]
+
+
+async def test_a_secret_in_place_of_a_name_is_not_repeated_and_near_names_are_told(bench: Bench) -> None:
+    async with bench.client() as client:
+        await applied(client, DOCUMENT)
+        secret = await made_key(client, "fresh", team="sales")
+        pasted = await client.post("/api/v1/explain", json={"key": secret, "model": "m"})
+        others = [await client.post(f"/api/v1/keys/{secret}/{way}") for way in ("rotate", "revoke")]
+        others += [await client.get(f"/api/v1/keys/{secret}"), await client.delete(f"/api/v1/keys/{secret}")]
+        mistyped = await client.post("/api/v1/explain", json={"key": "narow", "model": "m"})
+    assert all(answer.status_code == 404 for answer in (pasted, *others))
+    assert all(secret not in answer.json()["detail"] for answer in (pasted, *others))
+    assert 'there is no key of this name; did you mean "narrow"?' in mistyped.json()["detail"]
+
+
 async def test_a_team_admin_learns_of_his_own_keys_only(bench: Bench) -> None:
     async with bench.serving() as app, caller(app, bench.administrator) as owner:
         await applied(owner, DOCUMENT)
@@ -107,6 +153,7 @@ async def test_a_team_admin_learns_of_his_own_keys_only(bench: Bench) -> None:
         async with caller(app, lead) as client:
             assert (await _explained(client, "app", "local/s1"))["allowed"]
             other = await client.post("/api/v1/explain", json={"key": "theirs", "model": "local/a"})
+            assert "theirs" not in other.json()["detail"]
     assert (other.status_code, other.json()["code"]) == (404, "not_found")
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import structlog
@@ -26,6 +27,7 @@ from turnpike.bootstrap.fault import CannotStart, CannotStartYet
 from turnpike.bootstrap.home import STORE_NAME, opened_seal, prepare_home, told_of_file
 from turnpike.bootstrap.machine import raise_open_files
 from turnpike.bootstrap.role import beating, run_role
+from turnpike.bootstrap.vendor_variables import is_at
 from turnpike.control.app import make_control
 from turnpike.control.app import run_control as run_control_app
 from turnpike.control.plane import Plane
@@ -68,7 +70,8 @@ def _serve(found: Configuration, announcer: Announcer, starting: bool, supervise
     raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     seal = opened_seal(settings)
-    plane = Plane(_store(settings), seal, SystemClock(), SystemRandomness(), PROVIDERS)
+    leads_back = partial(is_at, listen=settings.gateway_listen)
+    plane = Plane(_store(settings), seal, SystemClock(), SystemRandomness(), PROVIDERS, leads_back=leads_back)
     with _listening(settings, shared=supervised) as listener:
         _start(plane, found, announcer, starting)
         address = Address(settings.control_listen.host, listener.getsockname()[1])

@@ -40,11 +40,12 @@ def _leading_back(found: Configuration, kinds: Mapping[str, ProviderKind]) -> di
         for kind in kinds.values()
         if kind.base_url_variable is not None
         and found.environ.get(kind.credential_variable or "")
-        and _is_at(found.environ.get(kind.base_url_variable, "").strip(), found.settings.gateway_listen)
+        and is_at(found.environ.get(kind.base_url_variable, "").strip(), found.settings.gateway_listen)
     }
 
 
-def _is_at(text: str, listen: Address) -> bool:
+def is_at(text: str, listen: Address) -> bool:
+    """Whether the URL is that of `listen`, as one calls it from the same machine."""
     try:
         url = urlsplit(text)
         port = url.port or _PORTS.get(url.scheme)

@@ -45,12 +45,18 @@ def _show(answer: Explanation) -> None:
     verdict = "allowed" if answer.allowed else f"refused ({answer.code})"
     say(f"{verdict}: {answer.says}\n")
     write_table(("LEVEL", "MODELS", "SURFACES"), [_level(level) for level in answer.levels])
-    if answer.means is not None:
+    if answer.targets:
         say(f"\n{_meaning(answer)}, in this order:")
         write_table(("TARGET", "RETRIES", "LIMITS"), [_target(target) for target in answer.targets])
-    for name, needed in (("required tags", answer.required_tags), ("networks", answer.networks)):
-        if needed:
-            say(f"\n{name}: {', '.join(needed)}")
+    notes = (
+        ("tags that the key gives", [f"{name}={value}" for name, value in answer.tags.items()]),
+        ("required tags", answer.required_tags),
+        ("tags that the call must bring", answer.missing_tags),
+        ("networks", answer.networks),
+    )
+    for name, values in notes:
+        if values:
+            say(f"\n{name}: {', '.join(values)}")
 
 
 def _meaning(answer: Explanation) -> str:

@@ -184,6 +184,8 @@ class Explanation(msgspec.Struct, frozen=True):
     star: str | None
     targets: tuple[Tried, ...]
     required_tags: tuple[str, ...]
+    missing_tags: tuple[str, ...]
+    tags: dict[str, str]
     networks: tuple[str, ...]
 
 

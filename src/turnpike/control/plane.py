@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -13,8 +13,16 @@ from turnpike.ports.sealing import Seal
 from turnpike.ports.store import Store
 
 
+def leads_nowhere_back(url: str) -> bool:
+    """Of a control that knows no gateway's address: no URL is known to be its gateway's own."""
+    return False
+
+
 class Plane(msgspec.Struct, frozen=True):
-    """The ports of control, the kinds of provider there are, and the organisation's name."""
+    """The ports of control, the kinds of provider there are, and the organisation's name.
+
+    leads_back: whether a provider's URL is known to be this installation's own gateway.
+    """
 
     store: Store
     seal: Seal
@@ -22,3 +30,4 @@ class Plane(msgspec.Struct, frozen=True):
     randomness: Randomness
     providers: Mapping[str, ProviderKind]
     organisation: str = "default"
+    leads_back: Callable[[str], bool] = leads_nowhere_back

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -33,6 +33,15 @@ def provider_remarks(reading: Reading, kinds: ProviderKinds) -> tuple[Fault, ...
     return tuple(islice(said, MAX_REMARKS))
 
 
+def circle_remarks(reading: Reading, leads_back: Callable[[str], bool]) -> tuple[Fault, ...]:
+    """A remark on each provider whose address is this very gateway's: its calls would go round in a ring."""
+    return tuple(
+        remark_on(reading, id_of(provider), _CIRCLE)
+        for provider in reading.resources
+        if isinstance(provider, Provider) and provider.base_url is not None and leads_back(provider.base_url)
+    )
+
+
 def shell_variable_remarks(reading: Reading) -> tuple[Fault, ...]:
     """A remark on each secret that is written as a shell writes a variable: nobody replaces it here."""
     return _on_slots(reading, (slot for slot in _literal(reading) if _is_shell_variable(slot)), _SHELL)
@@ -54,6 +63,10 @@ def remark_on(reading: Reading, id_: ResourceId, message: str) -> Fault:
 _SHELL = (
     "is written as a shell writes a variable, and is taken as the secret itself: write ${env:NAME} for the variable's"
     " value"
+)
+_CIRCLE = (
+    "base_url is this gateway's own address, which is for callers: its calls would come back here; give the address"
+    " of the server behind it"
 )
 _WRITTEN_OUT = "the secret itself stands in the document, for all who read it: write ${env:NAME} or ${file:PATH} in its place"
 

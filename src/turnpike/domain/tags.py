@@ -52,10 +52,15 @@ def add_up(defaults: Tags, given: dict[str, str], labels: Iterable[tuple[str, st
     return tuple(tags.items())[:TAGS_MAX]
 
 
+def missing_tags(tags: Tags, required: tuple[str, ...]) -> tuple[str, ...]:
+    """The required tags that are not among a call's."""
+    present = {name for name, _ in tags}
+    return tuple(name for name in required if name not in present)
+
+
 def check_required(tags: Tags, required: tuple[str, ...]) -> None:
     """Raises InvalidTags naming every required tag that a call lacks."""
-    present = {name for name, _ in tags}
-    missing = [name for name in required if name not in present]
+    missing = missing_tags(tags, required)
     if missing:
         raise InvalidTags(
             f"This key requires the tags {', '.join(missing)}: "

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.control.documents import read_well
-from turnpike.control.remarks import provider_remarks, shell_variable_remarks, written_out_remarks
+from turnpike.bootstrap.vendor_variables import is_at
+from turnpike.control.remarks import (
+    circle_remarks,
+    provider_remarks,
+    shell_variable_remarks,
+    written_out_remarks,
+)
 from turnpike.providers.table import PROVIDERS
+from turnpike.settings import Address
 
 
 def _said_of(kind: str, base_url: str) -> list[str]:
@@ -70,3 +77,14 @@ def test_a_secret_that_stands_in_the_document_is_remarked_on_without_being_repea
     assert "the secret itself stands in the document" in said
     assert "canary" not in said
     assert shell_variable_remarks(reading) == ()
+
+
+def test_a_provider_at_this_gateways_own_address_is_remarked_on() -> None:
+    text = """\
+providers:
+  - {name: back, kind: openai-compatible, base_url: "http://localhost:4000/v1"}
+  - {name: beside, kind: openai-compatible, base_url: "http://localhost:4001/v1"}
+"""
+    listen = Address("0.0.0.0", 4000)
+    (said,) = map(str, circle_remarks(read_well(text), lambda url: is_at(url, listen)))
+    assert "providers/back: base_url is this gateway's own address" in said

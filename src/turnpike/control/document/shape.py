@@ -86,19 +86,23 @@ class Text(msgspec.Struct, frozen=True):
         return {"type": "string", "minLength": 1, "maxLength": self.max_characters, **self.extra}
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """One of a few names."""
+class Role(msgspec.Struct, frozen=True):
+    """A role. To a wrong one no other is suggested: it might give more than was meant.
+
+    `elsewhere`: of roles that do not stand here, where they do.
+    """
 
     values: tuple[str, ...]
-    title: str = "one of a few names"
+    title: str
+    elsewhere: dict[str, str] = {}
 
     def read(self, node: Node, path: Path, reader: Reader) -> Any:
         text = text_of(node, path, reader, self.title)
         if text is None or text in self.values:
             return BAD if text is None else text
-        reader.fault(
-            node.place, path, f"found {shown(text)}, which is not {self.title}", found=text, known=self.values
-        )
+        place = self.elsewhere.get(text)
+        said = f"; it stands {place}" if place else f" (known: {', '.join(self.values)})"
+        reader.fault(node.place, path, f"found {shown(text)}, which is not {self.title}{said}")
         return BAD
 
     def schema(self, providers: ProviderKinds) -> Schema:

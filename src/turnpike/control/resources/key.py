@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.record import Field, Kind, Record, View
-from turnpike.control.document.shape import Choice, Flag, LinkTo, ListOf, SecretText
+from turnpike.control.document.shape import Flag, LinkTo, ListOf, Role, SecretText
 from turnpike.control.resources.access import LEVEL_FIELDS, ORGANISATION_ROLES, Level
 from turnpike.control.resources.texts import END_USER, INSTANT, NAME, NETWORK, common_fields
 
@@ -76,7 +76,7 @@ KEY = Kind(
             Field("user", LinkTo("users"), "The user whose key it is."),
             Field(
                 "role",
-                Choice(KEY_ROLES, "a role"),
+                Role(KEY_ROLES, "a role"),
                 "What the key may do on the control API: a role in the organisation on a key without owner, or `team-admin` "
                 "on a team's key. A user's key has the user's roles.",
                 default="none",

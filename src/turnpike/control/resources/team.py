@@ -8,8 +8,8 @@ import msgspec
 
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.record import Field, Kind, Record, View
-from turnpike.control.document.shape import Choice, LinkTo, ListOf
-from turnpike.control.resources.access import LEVEL_FIELDS, TEAM_ROLES, Level, TeamRole
+from turnpike.control.document.shape import LinkTo, ListOf, Role
+from turnpike.control.resources.access import LEVEL_FIELDS, ORGANISATION_ROLES, TEAM_ROLES, Level, TeamRole
 from turnpike.control.resources.texts import NAME, common_fields
 
 
@@ -43,6 +43,8 @@ def _check(view: View) -> None:
             )
 
 
+_OF_USERS = dict.fromkeys(ORGANISATION_ROLES, "on the user, in `users`, and holds for the whole organisation")
+
 _MEMBER = Record(
     Member,
     "a member",
@@ -50,7 +52,7 @@ _MEMBER = Record(
         Field("user", LinkTo("users"), "The user's name.", required=True),
         Field(
             "role",
-            Choice(TEAM_ROLES, "a role in a team"),
+            Role(TEAM_ROLES, "a role in a team", _OF_USERS),
             "What the user may do in this team.",
             default="member",
         ),

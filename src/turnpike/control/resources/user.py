@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.record import Field, Kind, Record
-from turnpike.control.document.shape import Choice, LinkTo, Text, matching
-from turnpike.control.resources.access import LEVEL_FIELDS, ORGANISATION_ROLES, Level, OrganisationRole
+from turnpike.control.document.shape import LinkTo, Role, Text, matching
+from turnpike.control.resources.access import (
+    LEVEL_FIELDS,
+    ORGANISATION_ROLES,
+    TEAM_ROLES,
+    Level,
+    OrganisationRole,
+)
 from turnpike.control.resources.texts import USER_NAME, common_fields
 
 _EMAIL = Text(
@@ -16,6 +22,11 @@ _EMAIL = Text(
     matching(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,189}", "an e-mail address must stand here"),
     extra={"format": "email"},
 )
+
+
+_OF_MEMBERS = {
+    role: f"in the `members` of a team, as members: [{{user: NAME, role: {role}}}]" for role in TEAM_ROLES
+}
 
 
 class User(Level, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +56,7 @@ USER = Kind(
             ),
             Field(
                 "role",
-                Choice(ORGANISATION_ROLES, "a role in the organisation"),
+                Role(ORGANISATION_ROLES, "a role in the organisation", _OF_MEMBERS),
                 "What the user may do on the control API, in the whole organisation. Roles in a team stand in the team's "
                 "`members`.",
                 default="none",

@@ -21,11 +21,16 @@ from turnpike.control.plan import (
     remarks,
 )
 from turnpike.control.plane import Plane
-from turnpike.control.remarks import provider_remarks, shell_variable_remarks, written_out_remarks
+from turnpike.control.remarks import (
+    circle_remarks,
+    provider_remarks,
+    shell_variable_remarks,
+    written_out_remarks,
+)
 from turnpike.control.resources.table import export_document, export_lists, read_document, read_resource
 from turnpike.control.services.change import Decision, Proposal, decide, refuse_faults
 from turnpike.control.services.overdue import overdue_faults, overdue_remarks
-from turnpike.control.services.sight import find_seen, hidden_from
+from turnpike.control.services.sight import find_seen, hidden_from, not_found
 from turnpike.control.services.standing import held_of, standing_of
 from turnpike.control.services.withdrawn import revoked_remarks
 from turnpike.domain.errors import Conflict, FaultyDocument, InvalidRequest, NotFound
@@ -96,17 +101,16 @@ class Replacement(msgspec.Struct, frozen=True):
 
 def decide_replacement(plane: Plane, state: State, actor: Actor, wanted: Replacement) -> Reviewed:
     """What putting the resource does; who made it before stays its owner. Raises FaultyDocument, PermissionDenied."""
+    check_kind(actor, wanted.id)
     stored = find_seen(state, actor, wanted.id)
-    if stored is None:
-        # At once: nothing is to tell what is hidden from what is not there.
-        wanted.precondition(stored)
     reading = read_resource(wanted.id.kind, wanted.id.name, wanted.source, plane.providers)
+    # First what is wrong with the text, all at once: a name that is taken would hide it.
+    refuse_faults(reading.faults)
+    wanted.precondition(stored)
     owner = stored.owner if stored and stored.owner not in NOT_EXPORTED else API_OWNER
     decision = decide(plane, state, actor, Proposal(reading, owner, focus=wanted.id))
     standing = standing_of(state)
     refuse_faults(overdue_faults(reading, standing, plane.clock.now_ns()))
-    # Last (RFC 9110, 13.2.1): a name that is taken hides nothing of what is wrong besides.
-    wanted.precondition(stored)
     return Reviewed(decision, _remarks(plane, state, actor, reading))
 
 
@@ -123,7 +127,7 @@ def decide_removal(plane: Plane, state: State, actor: Actor, wanted: Removal) ->
     stored = find_seen(state, actor, wanted.id)
     wanted.precondition(stored)
     if stored is None:
-        raise NotFound(f"there is no {wanted.id}")
+        raise not_found(actor, wanted.id, state)
     try:
         return decide(plane, state, actor, Proposal(Reading(str(wanted.id)), stored.owner, focus=wanted.id))
     except FaultyDocument as faulty:
@@ -160,6 +164,7 @@ def _remarks(plane: Plane, state: State, actor: Actor, reading: Reading) -> tupl
         (
             *remarks(reading, standing, hidden_from(actor, standing)),
             *provider_remarks(reading, plane.providers),
+            *circle_remarks(reading, plane.leads_back),
             *shell_variable_remarks(reading),
             *revoked_remarks(reading, state.keys),
         )

@@ -13,13 +13,14 @@ from turnpike.control.permissions import Actor
 from turnpike.control.plane import Plane
 from turnpike.control.resources.access import Level
 from turnpike.control.resources.key import Key
-from turnpike.control.services.sight import find_seen
+from turnpike.control.services.sight import find_seen, not_found
 from turnpike.control.services.standing import id_of_stored, standing_of
-from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
+from turnpike.domain.errors import Conflict, InvalidRequest
 from turnpike.domain.pattern import STAR, any_matches, specificity, star_of
 from turnpike.domain.snapshot import Key as PublishedKey
 from turnpike.domain.snapshot import Model, Snapshot, TimeLimits, decode_snapshot, overridden
-from turnpike.domain.surface import SURFACES, Surface
+from turnpike.domain.surface import SURFACES
+from turnpike.domain.tags import missing_tags
 from turnpike.ports.store import State
 
 
@@ -54,10 +55,12 @@ class TargetSays(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """The answer, and everything that it follows from. Targets are in the order in which they are tried.
+    """The answer, and everything that it follows from.
 
     code: the error that the gateway would give; None where it would take the call. star: what the star
-    of the model's name stands for. required_tags: without them a call is refused all the same.
+    of the model's name stands for. targets: in the order in which they are tried, those alone that speak the surface
+    where one is asked about. tags: what a call has by itself. required_tags: without them a call is refused all the
+    same; missing_tags are those of them that the call must bring.
     """
 
     key: str
@@ -70,7 +73,9 @@ class Explanation(msgspec.Struct, frozen=True):
     means: str | None
     star: str | None
     targets: tuple[TargetSays, ...]
+    tags: dict[str, str]
     required_tags: tuple[str, ...]
+    missing_tags: tuple[str, ...]
     networks: tuple[str, ...]
     version: str
 
@@ -83,15 +88,16 @@ def explain(plane: Plane, actor: Actor, question: Question) -> Explanation:
     key, levels = _levels(state, actor, question)
     snapshot, published = _published(state, question.key)
     found = _meant(snapshot.models, question.model)
-    targets = _targets(plane, snapshot, found)
+    targets = _targets(plane, snapshot, found, question.surface)
+    missing = missing_tags(published.tags, published.required_tags)
     fault = (
         _key_fault(published, plane.clock.now_ns())
         or _access_fault(
             levels, question, _nearest(snapshot.models, question.model) if found is None else None
         )
-        or _surface_fault(targets, question)
+        or _surface_fault(found, targets, question)
     )
-    code, says = fault or (None, "the gateway takes such a call")
+    code, says = fault or (None, f"the gateway takes such a call{_with(missing)}")
     return Explanation(
         key=key.name,
         model=question.model,
@@ -103,7 +109,9 @@ def explain(plane: Plane, actor: Actor, question: Question) -> Explanation:
         means=found[0].name if found else None,
         star=found[1] or None if found else None,
         targets=targets,
+        tags=dict(published.tags),
         required_tags=published.required_tags,
+        missing_tags=missing,
         networks=published.networks,
         version=snapshot.version,
     )
@@ -118,7 +126,7 @@ def _levels(state: State, actor: Actor, question: Question) -> tuple[Key, tuple[
     stored = find_seen(state, actor, ResourceId("keys", question.key))
     held = standing[id_of_stored(stored)] if stored else None
     if held is None or not isinstance(held.resource, Key):
-        raise NotFound(f'there is no key "{question.key}"')
+        raise not_found(actor, ResourceId("keys", question.key), state)
     levels = levels_of(held.resource, (other.resource for other in standing.values()))
     return held.resource, tuple(_level(kind, level, question) for kind, level in levels)
 
@@ -150,7 +158,10 @@ def _meant(models: Iterable[Model], name: str) -> Meant | None:
     return max(matching, key=lambda found: specificity(found[0].name), default=None)
 
 
-def _targets(plane: Plane, snapshot: Snapshot, found: Meant | None) -> tuple[TargetSays, ...]:
+def _targets(
+    plane: Plane, snapshot: Snapshot, found: Meant | None, surface: str | None
+) -> tuple[TargetSays, ...]:
+    """As the gateway goes through them: a target whose provider has no path for the surface is passed over."""
     if found is None:
         return ()
     model, star = found
@@ -158,13 +169,16 @@ def _targets(plane: Plane, snapshot: Snapshot, found: Meant | None) -> tuple[Tar
     targets = []
     for target in model.targets:
         provider = providers[target.provider]
+        surfaces = tuple(plane.providers[provider.kind].paths)
+        if surface is not None and surface not in surfaces:
+            continue
         targets.append(
             TargetSays(
                 provider=provider.name,
                 kind=provider.kind,
                 model=target.model.replace(STAR, star),
                 region=provider.region,
-                surfaces=tuple(plane.providers[provider.kind].paths),
+                surfaces=surfaces,
                 limits=overridden(provider.limits, model.overrides),
                 retries=provider.retries if model.overrides.retries is None else model.overrides.retries,
             )
@@ -210,11 +224,17 @@ def _access_fault(levels: tuple[LevelSays, ...], question: Question, nearest: st
     return "model_not_found", f"no such model; {denied}{nearest}"
 
 
-def _surface_fault(targets: tuple[TargetSays, ...], question: Question) -> _Fault | None:
-    surface = question.surface
-    if surface is None or any(Surface(surface) in target.surfaces for target in targets):
+def _surface_fault(found: Meant | None, targets: tuple[TargetSays, ...], question: Question) -> _Fault | None:
+    if targets or found is None:
         return None
-    return "invalid_request", f"no provider of this model speaks {surface}"
+    return "invalid_request", f"no provider of this model speaks {question.surface}"
+
+
+def _with(missing: tuple[str, ...]) -> str:
+    if not missing:
+        return ""
+    tags = f"the tag{'' if len(missing) == 1 else 's'} {', '.join(missing)}"
+    return f" if it brings {tags} (x-turnpike-tags); without, it is refused with invalid_tags"
 
 
 def _those(levels: list[str]) -> str:

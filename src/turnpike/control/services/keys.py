@@ -16,11 +16,11 @@ from turnpike.control.services.change import Decision
 from turnpike.control.services.owners import Holding, check_owner_stays
 from turnpike.control.services.part_of_state import state_around_key
 from turnpike.control.services.secrets import KEYS, REVOKED_SECRET, key_secret, minted_secret
-from turnpike.control.services.sight import find_seen
+from turnpike.control.services.sight import find_seen, not_found
 from turnpike.control.services.snapshots import After, next_snapshot, next_snapshot_with, stored_snapshot
 from turnpike.control.services.standing import rights_of, sealed_secrets, standing_of, team_of
 from turnpike.control.services.trail import Entry, continued
-from turnpike.domain.errors import Conflict, InvalidRequest, NotFound
+from turnpike.domain.errors import Conflict, InvalidRequest
 from turnpike.domain.snapshot import Snapshot
 from turnpike.ports.clock import SECOND_NS
 from turnpike.ports.store import Change, State, StoredKey, StoredSecret
@@ -42,7 +42,7 @@ class Rotation(msgspec.Struct, frozen=True):
 def rotate(plane: Plane, actor: Actor, name: str, rotation: Rotation) -> Decision:
     """Give the key a new secret. Raises NotFound, PermissionDenied, Conflict, InvalidRequest."""
     state = state_around_key(plane.store, name)
-    found = _found(state, actor, name)
+    found = _found(plane, state, actor, name)
     now = plane.clock.now_ns()
     _check_rotation(found, rotation, now)
     secret = rotation.secret or minted_secret(plane)
@@ -65,7 +65,7 @@ def rotate(plane: Plane, actor: Actor, name: str, rotation: Rotation) -> Decisio
 def revoke(plane: Plane, actor: Actor, name: str) -> Decision:
     """Withdraw the key for good; again changes nothing. Raises NotFound, PermissionDenied, Conflict."""
     state = state_around_key(plane.store, name)
-    found = _found(state, actor, name)
+    found = _found(plane, state, actor, name)
     if found.stored.revoked_at_ns is not None:
         return Decision(Plan("", (), (ResourceId(KEYS, name),)))
     now = plane.clock.now_ns()
@@ -100,13 +100,13 @@ class _Changed(msgspec.Struct, frozen=True):
     revoked: tuple[bytes, ...] = ()
 
 
-def _found(state: State, actor: Actor, name: str) -> _Found:
+def _found(plane: Plane, state: State, actor: Actor, name: str) -> _Found:
     standing = standing_of(state)
     id_ = ResourceId(KEYS, name)
     held = standing.get(id_) if find_seen(state, actor, id_) else None
     stored = next((key for key in state.keys if key.name == name), None)
     if held is None or not isinstance(held.resource, Key) or stored is None:
-        raise NotFound(f'there is no key "{name}"')
+        raise not_found(actor, id_, plane.store.state())
     check_change(actor, id_, [team_of(held.resource, standing)], [rights_of(held.resource, standing)])
     return _Found(held.resource, stored, standing)
 

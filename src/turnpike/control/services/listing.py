@@ -10,9 +10,8 @@ from turnpike.control.document.kind import ResourceId
 from turnpike.control.permissions import Actor
 from turnpike.control.plan import Standing
 from turnpike.control.plane import Plane
-from turnpike.control.services.sight import sees, sees_all
+from turnpike.control.services.sight import not_found, sees, sees_all
 from turnpike.control.services.standing import standing_of
-from turnpike.domain.errors import NotFound
 from turnpike.ports.store import StoredKey, StoredResource
 
 READ_AT_ONCE = 500
@@ -59,7 +58,7 @@ def get_resource(plane: Plane, actor: Actor, id_: ResourceId) -> Seen:
     """One resource. Raises NotFound, also where the caller may not see it."""
     stored = plane.store.resource(id_.kind, id_.name)
     if stored is None or not _visibility(plane, actor, id_.kind)(stored):
-        raise NotFound(f"there is no {id_}")
+        raise not_found(actor, id_, plane.store.state())
     return _seen(plane, stored)
 
 

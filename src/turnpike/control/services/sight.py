@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from turnpike.control.document.fault import shown
 from turnpike.control.document.kind import ResourceId
+from turnpike.control.document.names import suggestion
 from turnpike.control.permissions import (
     READ_BY_TEAM_ADMINS,
     Actor,
@@ -19,6 +21,7 @@ from turnpike.control.permissions import (
 )
 from turnpike.control.plan import Standing
 from turnpike.control.services.standing import held_of, id_of_stored, standing_of, team_of
+from turnpike.domain.errors import NotFound
 from turnpike.ports.store import State, StoredResource
 
 NOTHING_HIDDEN: frozenset[ResourceId] = frozenset()
@@ -53,6 +56,20 @@ def find_seen(state: State, actor: Actor, id_: ResourceId) -> StoredResource | N
     if found is None or sees_all(actor, id_.kind):
         return found
     return found if sees(actor, found, standing_of(state)) else None
+
+
+def not_found(actor: Actor, id_: ResourceId, state: State) -> NotFound:
+    """What is said of a resource that is not there for the caller, with the nearest that is.
+
+    A key's name is not repeated: where one is asked for, people paste a secret.
+    """
+    standing = standing_of(state)
+    noun = id_.kind.removesuffix("s")
+    said = (
+        f"there is no {noun} of this name" if id_.kind == "keys" else f"there is no {noun} {shown(id_.name)}"
+    )
+    names = (s.name for s in state.resources if s.kind == id_.kind and sees(actor, s, standing))
+    return NotFound(said + suggestion(id_.name, names))
 
 
 def check_unseen(

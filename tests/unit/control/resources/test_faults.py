@@ -124,10 +124,17 @@ def test_a_flood_of_faults_is_bounded() -> None:
         (TEAM % "models: [a, b, a]", "teams[0].models[2]: stands in this list twice; first in line 1"),
         (TEAM % "surfaces: [openai.caht]", 'no surface "openai.caht"; did you mean "openai.chat"?'),
         (TEAM % "members: [{user: u}, {user: u, role: team-admin}]", "is a member already (members[0])"),
-        (TEAM % "members: [{user: u, role: owner}]", 'found "owner", which is not a role in a team'),
+        (
+            TEAM % "members: [{user: u, role: owner}]",
+            'found "owner", which is not a role in a team; it stands on the user',
+        ),
         ("projects: [{name: p}]", "the field `team` is missing"),
         ("users: [{name: u, email: nobody}]", "an e-mail address must stand here"),
-        ("users: [{name: u, role: team-admin}]", "which is not a role in the organisation"),
+        (
+            "users: [{name: u, role: team-admin}]",
+            "a role in the organisation; it stands in the `members` of a team",
+        ),
+        ("users: [{name: u, role: admn}]", "(known: owner, admin, viewer, auditor, finance)"),
         (MODEL % ("fast", "[]"), "found a list of 0; 1 to 64 are allowed"),
         (MODEL % ("fast", "[{provider: p}]"), "models[0].targets[0]: the field `model` is missing"),
         (MODEL % ("fast", "[{provider: p, model: 'gpt-*'}]"), "only where the model's name has one"),
@@ -255,3 +262,16 @@ def test_faults_of_one_resource_have_paths_without_a_list() -> None:
 
 def test_the_file_of_a_fault_is_the_documents() -> None:
     assert {fault.file for fault in read("teams: [{}]").faults} == {FILE}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "users: [{name: u, role: team-admin}]",
+        "users: [{name: u, role: admn}]",
+        "keys: [{name: k, role: ower}]",
+        "teams: [{name: t, members: [{user: u, role: team-admn}]}]",
+    ],
+)
+def test_no_role_is_suggested_since_it_might_give_more_than_was_meant(text: str) -> None:
+    assert "did you mean" not in "".join(faults(text))
