@@ -135,7 +135,9 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(control: Desk) -> None:
     assert refused.returncode == 1
     assert "revoked_key" in refused.stderr
     listed = control.run("keys", "list").stdout
-    assert re.search(r"robot .*revoked", listed)
+    assert re.search(r"robot +role viewer +none .*revoked", listed)
+    again = control.run("keys", "create", "robot", "--role", "viewer")
+    assert 'a key "robot" already, which is revoked for good: choose another name' in again.stderr
     assert first not in listed
 
 

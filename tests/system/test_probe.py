@@ -112,7 +112,7 @@ def test_a_proxy_is_asked_for_a_tunnel_to_a_provider_of_https() -> None:
     [
         (b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n", "refused"),
         (b"HTTP/1.1 429 Slow\r\ncontent-length: 0\r\n\r\n", "limited"),
-        (b"HTTP/1.1 404 None\r\ndate: soon\r\ncontent-length: 0\r\n\r\n", "odd"),
+        (b"HTTP/1.1 404 None\r\ndate: soon\r\ncontent-length: 0\r\n\r\n", "absent"),
         (b"not HTTP\r\n\r\n", "unreachable"),
         (b"", "unreachable"),
     ],

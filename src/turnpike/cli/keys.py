@@ -93,10 +93,7 @@ def create(found: Configuration, name: str, as_json: bool, **fields: Any) -> Non
         )
     except Refused as refused:
         if refused.status == EXISTS_STATUS:
-            message = (
-                f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
-            )
-            raise Failure(message) from None
+            raise Failure(_said_of_taken(found, name)) from None
         if not refused.problem.faults:
             raise
         raise Failure("\n".join(_said_of_flag(fault) for fault in refused.problem.faults)) from None
@@ -161,6 +158,17 @@ def revoke(found: Configuration, name: str, as_json: bool) -> None:
     say(f"key {name} is revoked")
 
 
+def _said_of_taken(found: Configuration, name: str) -> str:
+    """A revoked key is not rotated, and one that the caller may not see is not told about."""
+    try:
+        key = control_client(found).get(f"/api/v1/keys/{quoted(name)}", Key).said
+    except Refused:
+        return f'the name "{name}" is taken: choose another name'
+    if key.is_revoked:
+        return f'there is a key "{name}" already, which is revoked for good: choose another name'
+    return f'there is a key "{name}" already: choose another name, or `turnpike keys rotate {name}`'
+
+
 def _said_of_flag(fault: Fault) -> str:
     """A fault of the key in the words of the command; where it stands in a body that nobody wrote is left out."""
     field = fault.path.partition("[")[0].partition(".")[0]
@@ -180,7 +188,10 @@ def _show_secret(made: Told[NewSecret], done: str, as_json: bool) -> None:
 def _row(key: Key) -> tuple[str, ...]:
     owners = (("team", key.team), ("project", key.project), ("user", key.user), ("role", key.role))
     owner = next((f"{kind} {name}" for kind, name in owners if name), "-")
-    models = ", ".join(key.models) if key.models else "as its owner"
+    narrowed = ", ".join(key.models or ())
+    # A key that belongs to nobody has no owner whose models it could use: without its own it may use none.
+    belongs = key.team or key.project or key.user
+    models = narrowed or ("as its owner" if belongs and key.models is None else "none")
     return key.name, owner, models, key.expires_at or "never", _state(key)
 
 

@@ -147,7 +147,7 @@ def check_operation(actor: Actor, operation: str) -> None:
     if permission is None or not actor.holds_for_a_team(permission):
         needed = permission or "an unnamed permission"
         raise PermissionDenied(
-            f'"{operation}" needs the permission "{needed}", {_which_roles_have(permission)}; {_said_of(actor)}'
+            f'this needs the permission "{needed}", {_which_roles_have(permission)}; {_said_of(actor)}'
         )
 
 

@@ -19,6 +19,9 @@ from turnpike.domain.pattern import any_matches, is_pattern
 
 MAX_REMARKS = 100
 
+OTHERS_NAMED = 5
+"""Where one thing is wrong with many resources, a fault names no more of them than this beside the first."""
+
 _TOP = Place(1, 1)
 
 ENVIRONMENT_OWNER = "environment"
@@ -29,6 +32,8 @@ API_OWNER = "api"
 
 SYSTEM_OWNER = "turnpike"
 """Owner of what control made by itself: the first administrator's key."""
+
+_REVOKED_MEND = "it is a revoked key, which opens nothing: remove it first (turnpike delete keys {})"
 
 RESERVED_OWNERS = frozenset({API_OWNER, ENVIRONMENT_OWNER, SYSTEM_OWNER})
 """Owners that no document can be: as one of them, an empty document would remove what people made by hand."""
@@ -106,12 +111,17 @@ def make_plan(reading: Reading, standing: Standing, owner: str, changed_secrets:
 
 
 def relation_faults(
-    reading: Reading, standing: Standing, owner: str, hidden: Set[ResourceId] = frozenset()
+    reading: Reading,
+    standing: Standing,
+    owner: str,
+    hidden: Set[ResourceId] = frozenset(),
+    revoked: Set[ResourceId] = frozenset(),
 ) -> tuple[Fault, ...]:
     """What stands between the document and the store; nothing for a document that could not be read.
 
     Names that nobody bears, and removals that others still need.
-    Of what is `hidden` from whoever applies the document, no fault tells anything.
+    Of what is `hidden` from whoever applies the document, no fault tells anything. `revoked` are keys that may go
+    without loss.
     """
     if not reading.whole:
         return ()
@@ -119,20 +129,26 @@ def relation_faults(
     seen = {id_: held for id_, held in standing.items() if id_ not in hidden} if hidden else standing
     faults = (
         *_dangling(reading, _known(seen), removed),
-        *_still_needed(reading, standing, removed, hidden),
+        *_still_needed(reading, standing, removed, hidden, revoked),
     )
     return in_order(faults)
 
 
 def ownership_faults(reading: Reading, standing: Standing, owner: str) -> tuple[Fault, ...]:
-    """A fault for each resource that the document names and another owner made, unless it gives way by itself.
+    """A fault for each other owner that made what the document names, unless it gives way by itself.
 
-    A document that takes over what it names is not asked for them.
+    It stands at the first of the owner's resources, and names the others. A document that takes over what it names
+    is not asked for them.
     """
+    by_owner: dict[str, list[ResourceId]] = {}
+    for id_ in reading.named:
+        if id_ in standing and standing[id_].owner not in (owner, ENVIRONMENT_OWNER):
+            by_owner.setdefault(standing[id_].owner, []).append(id_)
     return tuple(
-        _fault(reading, place, str(id_), _owned_by_another(standing[id_].owner, owner))
-        for id_, place in reading.named.items()
-        if id_ in standing and standing[id_].owner not in (owner, ENVIRONMENT_OWNER)
+        _fault(
+            reading, reading.named[ids[0]], str(ids[0]), _beside(ids[1:]) + _owned_by_another(other, owner)
+        )
+        for other, ids in by_owner.items()
     )
 
 
@@ -250,6 +266,15 @@ def _dangling(reading: Reading, known: Set[ResourceId], removed: Set[ResourceId]
         yield _fault(reading, link.place, link.path, message)
 
 
+def _beside(others: list[ResourceId]) -> str:
+    """`(and teams/b, teams/c and 2 more) `, for what is said of the first as well."""
+    if not others:
+        return ""
+    rest = len(others) - OTHERS_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"(and {', '.join(map(str, others[:OTHERS_NAMED]))}{more}) "
+
+
 def _owned_by_another(other: str, owner: str) -> str:
     message = (
         f"was made by {shown(other)}, and this document is applied as {shown(owner)}: remove it there first, choose"
@@ -263,7 +288,11 @@ def _owned_by_another(other: str, owner: str) -> str:
 
 
 def _still_needed(
-    reading: Reading, standing: Standing, removed: Set[ResourceId], hidden: Set[ResourceId]
+    reading: Reading,
+    standing: Standing,
+    removed: Set[ResourceId],
+    hidden: Set[ResourceId],
+    revoked: Set[ResourceId],
 ) -> Iterator[Fault]:
     """References to what goes from what stays and is not in the document."""
     if not removed or reading.unread:
@@ -274,7 +303,8 @@ def _still_needed(
         for field, target in links_of(held.resource):
             if target in removed:
                 user = "another resource names it" if id_ in hidden else f"{id_} names it in {field}"
-                message = f"would be removed, but {user}; change that first"
+                mend = _REVOKED_MEND.format(id_.name) if id_ in revoked - hidden else "change that first"
+                message = f"would be removed, but {user}; {mend}"
                 yield _fault(reading, _TOP, str(target), message)
 
 

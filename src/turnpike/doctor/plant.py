@@ -13,7 +13,7 @@ CERTIFICATE_SOON_SECONDS: Final = 14 * 86_400
 OTHERS_MODE: Final = 0o077
 """Permissions of a file that belong to others than its owner."""
 
-Reach = Literal["fine", "refused", "limited", "unreachable", "timeout", "certificate", "odd"]
+Reach = Literal["fine", "refused", "limited", "unreachable", "timeout", "certificate", "absent", "odd"]
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -162,8 +162,8 @@ def provider_finding(check: ProviderCheck) -> Finding:
     name = f"provider {check.name}"
     if check.reach == "fine":
         return fine(name, check.says)
-    if check.reach in ("limited", "odd"):
-        return unknown(name, check.says)
+    if check.reach in ("limited", "odd", "absent"):
+        return unknown(name, check.says, _PROVIDER_MENDS.get(check.reach, "").format(name=check.name))
     return wrong(name, check.says, _PROVIDER_MENDS[check.reach].format(name=check.name))
 
 
@@ -199,5 +199,7 @@ _PROVIDER_MENDS: Final = {
     "refused": "put a valid key where the provider {name} takes its credential from, and apply or start anew",
     "unreachable": "check the base_url of {name}, the network, DNS and firewall between here and there",
     "timeout": "check the network between here and {name}, and whether it needs a proxy",
+    "absent": "check the base_url of {name}, unless its server lists no models: OpenAI's kinds want it up to and with /v1,"
+    " Anthropic's up to what comes before /v1",
     "certificate": "check the base_url of {name}; where it uses an authority of your own, name it in tls.ca_file",
 }

@@ -21,7 +21,7 @@ from turnpike.ports.upstream import Answer, Patience, Unreached
 
 PROBE_SECONDS: Final = 10.0
 
-Reach = Literal["fine", "refused", "limited", "unreachable", "timeout", "certificate", "odd"]
+Reach = Literal["fine", "refused", "limited", "unreachable", "timeout", "certificate", "absent", "odd"]
 
 
 class Probed(msgspec.Struct, frozen=True):
@@ -84,6 +84,9 @@ def _judged(answer: Answer) -> Probed:
         return Probed("refused", f"it refuses the credential (HTTP {status})", seconds)
     if status == 429:
         return Probed("limited", "it takes the credential, and limits its rate now (HTTP 429)", seconds)
+    if status == 404:
+        says = "it has no list of models at its address (HTTP 404): the credential was not proved"
+        return Probed("absent", says, seconds)
     return Probed(
         "odd", f"it answers HTTP {status} when asked for its models: the credential was not proved", seconds
     )

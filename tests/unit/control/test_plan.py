@@ -5,12 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from tests.unit.control.documents import FILE, SHAPE, read, read_well, stored
+from turnpike.control.document.kind import ResourceId
 from turnpike.control.document.secret import SecretAddress
 from turnpike.control.plan import (
     ENVIRONMENT_OWNER,
     Creation,
     Deletion,
     FieldChange,
+    Held,
     Standing,
     Update,
     make_plan,
@@ -84,6 +86,26 @@ def test_a_resource_of_another_owner_is_a_fault() -> None:
         "remove it there first, choose another name, or take over what the document names with --take-over "
         "(over the API ?take_over=true)"
     ]
+
+
+def test_what_another_owner_made_is_told_once_however_much_it_is() -> None:
+    text = "teams: [" + ", ".join(f"{{name: t{i}}}" for i in range(8)) + "]"
+    standing = stored(text, "old.yaml") | stored("users: [{name: u}]", "api")
+    faults = ownership_faults(read(text + "\nusers: [{name: u}]"), standing, FILE)
+    assert [fault.path for fault in faults] == ["teams/t0", "users/u"]
+    others = "(and teams/t1, teams/t2, teams/t3, teams/t4, teams/t5 and 2 more) was made by"
+    assert faults[0].message.startswith(others)
+    assert "--owner old.yaml" in faults[0].message
+
+
+def test_a_revoked_key_that_holds_a_removal_up_is_said_to_be_one() -> None:
+    standing = stored("teams: [{name: t}]") | stored("teams: [{name: t}]\nkeys: [{name: k, team: t}]", "api")
+    standing[ResourceId("teams", "t")] = Held(standing[ResourceId("teams", "t")].resource, FILE)
+    (fault,) = relation_faults(read("{}"), standing, FILE, revoked={ResourceId("keys", "k")})
+    assert fault.message == (
+        "would be removed, but keys/k names it in team; it is a revoked key, which opens nothing: remove it first"
+        " (turnpike delete keys k)"
+    )
 
 
 def test_what_the_environment_made_is_taken_over() -> None:

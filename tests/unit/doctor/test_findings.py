@@ -120,6 +120,7 @@ def test_a_fact_is_judged_and_what_is_wrong_has_a_mend(finding: Finding, state: 
         ("certificate", "wrong"),
         ("limited", "unknown"),
         ("odd", "unknown"),
+        ("absent", "unknown"),
     ],
 )
 def test_a_provider_is_judged_by_how_it_answered(reach: Reach, state: str) -> None:
@@ -155,3 +156,9 @@ def test_a_disk_is_called_full_only_where_it_is_and_what_works_is_said() -> None
     assert "all works until none is: then calls pass on" in nearly.says
     assert full.says.startswith("the disk is full: 0 MiB free under ")
     assert "calls pass on, except those with an idempotency key" in full.says
+
+
+def test_an_address_without_a_list_of_models_is_to_be_looked_at() -> None:
+    found = provider_finding(ProviderCheck("local", "absent", "it has no list of models at its address"))
+    assert found.mend.startswith("check the base_url of local")
+    assert "up to and with /v1" in found.mend

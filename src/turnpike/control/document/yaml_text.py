@@ -101,11 +101,16 @@ def _events(text: str) -> Iterator[Any]:
     return iter(YAML(typ="safe", pure=True).parse(text))
 
 
+_OF_A_STAR = "while scanning an alias"
+"""What the parser does where it meets a star without quotes, which begins an alias."""
+
+
 def _syntax_fault(error: MarkedYAMLError, file: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
     said = ", ".join(part for part in (error.context, error.problem) if part)
-    return fault_at(file, place, (), f"not YAML: {_one_line(said)}")
+    mend = '; a star stands in quotes: "*"' if error.context == _OF_A_STAR else ""
+    return fault_at(file, place, (), f"not YAML: {_one_line(said)}{mend}")
 
 
 def _one_line(text: str) -> str:
@@ -204,7 +209,10 @@ class _Builder:
         place = _place(event)
         name = str(event.anchor)
         if name not in self._anchors:
-            raise self._stop(place, "found an alias (`*…`) of what nothing before it marks (`&…`)")
+            raise self._stop(
+                place,
+                "found an alias (`*…`) of what nothing before it marks (`&…`); a star that is meant stands in quotes",
+            )
         target = self._anchors[name]
         if target is None:
             raise self._stop(place, "found an alias (`*…`) inside what it repeats")

@@ -94,7 +94,8 @@ def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Deci
     standing = _focused(everything, proposal)
     _check_owner(actor, proposal, standing, hidden)
     settlement = settle_secrets(reading.secrets, proposal.given, written_secrets(state))
-    relations = relation_faults(reading, standing, proposal.owner, hidden)
+    revoked = {ResourceId("keys", key.name) for key in state.keys if key.revoked_at_ns is not None}
+    relations = relation_faults(reading, standing, proposal.owner, hidden, revoked)
     refuse_faults((*reading.faults, *relations, *_ownership(proposal, standing), *settlement.faults))
     settled = (*settlement.settled, *proposal.fresh)
     secrets = settled_secrets(plane, state, settled)

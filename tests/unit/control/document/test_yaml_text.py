@@ -146,3 +146,8 @@ def test_aliases_that_bring_in_too_many_characters_are_refused(anchored: str) ->
     assert faults == ()
     assert root is not None
     assert "aliases bring in more than 1048576 characters" in only_fault(text % "*a, *a")
+
+
+@pytest.mark.parametrize("text", ["models: [*]", "models:\n  - *\n", "name: *", "models: [*-mini]"])
+def test_a_star_without_quotes_is_told_to_stand_in_them(text: str) -> None:
+    assert "stands in quotes" in only_fault(text)
