@@ -152,7 +152,9 @@ def test_the_callers_headers_travel_but_for_those_that_are_ours_or_of_the_hop(ro
     (received,) = road.received(case)
     names = [name for name, _ in received.lines]
     assert len(names) == len(set(names))
+    (mark,) = [name for name in names if name.startswith("x-hop-")]
     assert received.headers == {
+        mark: "1",
         "host": road.upstream.url.removeprefix("http://"),
         "authorization": f"Bearer {CREDENTIAL}",
         "accept-encoding": "identity",

@@ -227,6 +227,12 @@ class UpstreamFailed(TurnpikeError):
     code, http_status = "upstream_failed", 502
 
 
+class CallInCircle(UpstreamFailed):
+    """The call came back to the gateway that had sent it to a provider: that provider's address leads here."""
+
+    worth_repeating = False
+
+
 class UpstreamInvalid(TurnpikeError):
     """The provider's answer is not what its dialect allows."""
 

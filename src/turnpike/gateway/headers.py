@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from turnpike.gateway.hop_marks import Marks, in_circle
 from turnpike.gateway.upstream.retry_after import bounded_retry_after
 
 OURS: Final = b"x-turnpike-"
@@ -90,18 +91,26 @@ NOT_BACK: Final = frozenset(
 )
 
 
+_NO_MARKS: Final[Marks] = {}
+
+
 class Sieve(dict[bytes, bool]):
     """Which header names travel one way: all but `stays` and ours. Verdicts are remembered, so that most cost a look.
 
     What callers make up cannot fill the memory, nor keep out for good what others send: a full table begins anew.
+    A name among `marks` raises CallInCircle. It is never remembered, so that it is looked for among names that are
+    not known, and costs no other call anything.
     """
 
-    def __init__(self, stays: frozenset[bytes]) -> None:
+    def __init__(self, stays: frozenset[bytes], marks: Marks = _NO_MARKS) -> None:
         super().__init__()
         self.stays = stays
+        self.marks = marks
 
     def __missing__(self, name: bytes) -> bool:
         """A name that is not known."""
+        if name in self.marks:
+            raise in_circle(self.marks[name])
         travels = name not in self.stays and not name.startswith(OURS)
         if len(name) <= KNOWN_NAME_BYTES:
             if len(self) >= KNOWN_NAMES:

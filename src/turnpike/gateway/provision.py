@@ -16,6 +16,7 @@ from turnpike.domain.snapshot import Provider, Snapshot, Tls, opened
 from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.headers import NOT_UPSTREAM, Sieve
+from turnpike.gateway.hop_marks import Marks, hop_mark, hop_marks
 from turnpike.gateway.identities import Identities
 from turnpike.gateway.uplink import Uplink
 from turnpike.gateway.upstream.dial import Dialler, proxy_authorization
@@ -49,13 +50,17 @@ class Approach(msgspec.Struct, frozen=True):
 
 
 class Serving(msgspec.Struct, frozen=True):
-    """A snapshot, ready: who may call, what they may ask for, and the ways to it."""
+    """A snapshot, ready: who may call, what they may ask for, and the ways to it.
+
+    marks: of the calls that come back from a provider.
+    """
 
     snapshot: Snapshot
     identities: Identities
     catalogue: Catalogue
     pools: Mapping[str, Pool]
     approaches: Mapping[str, Approach] = {}
+    marks: Marks = {}
 
 
 class Provisioner:
@@ -76,18 +81,19 @@ class Provisioner:
         uplinks: dict[str, Uplink] = {}
         pools: dict[str, Pool] = {}
         approaches: dict[str, Approach] = {}
+        marks = hop_marks(snapshot.providers, self._seal)
         trusts = await self._trusts_of(snapshot.providers)
         for provider in snapshot.providers:
             name, trust = provider.name, trusts.get(provider.name)
             plain = opened(provider, partial(self._open, provider))
             approaches[name] = _approach(provider, trust)
             pools[name] = _kept_pool(name, approaches[name], current) or self._new_pool(plain, trust)
-            uplinks[name] = self._uplink(plain, pools[name])
+            uplinks[name] = self._uplink(plain, pools[name], marks)
         try:
             catalogue = Catalogue(snapshot.models, uplinks)
         except KeyError as unknown:
             raise Unprovisionable(f"no provider {unknown} is among those published") from unknown
-        return Serving(snapshot, Identities(snapshot.keys, self._seal), catalogue, pools, approaches)
+        return Serving(snapshot, Identities(snapshot.keys, self._seal), catalogue, pools, approaches, marks)
 
     @asynccontextmanager
     async def way_to(self, provider: Provider) -> AsyncIterator[Uplink]:
@@ -96,7 +102,7 @@ class Provisioner:
         plain = opened(provider, partial(self._open, provider))
         pool = self._new_pool(plain, trusts.get(provider.name))
         try:
-            yield self._uplink(plain, pool)
+            yield self._uplink(plain, pool, hop_marks((provider,), self._seal))
         finally:
             pool.close()
 
@@ -134,18 +140,19 @@ class Provisioner:
         context = trust.context if trust is not None else None
         return Pool(Dialler(_origin(provider), context, proxy, self._resolver), self._deadlines)
 
-    def _uplink(self, provider: Provider, pool: Pool) -> Uplink:
+    def _uplink(self, provider: Provider, pool: Pool, marks: Marks) -> Uplink:
         kind = self._kinds.get(provider.kind)
         if kind is None:
             raise Unprovisionable(f"provider {provider.name!r}: this release knows no kind {provider.kind!r}")
         origin = _origin(provider)
         plain_proxy = read_proxy(provider.proxy) if provider.proxy and not origin.secure else None
         prefix = f"http://{origin.authority}" if plain_proxy else ""
+        mark = () if _is_vendors(origin, kind) else ((hop_mark(provider.base_url, self._seal), "1"),)
         credentials = [self._open(provider, sealed) for sealed in provider.credentials]
         heads = [
-            _fixed_head(origin, plain_proxy, provider, kind.credentialed(credential))
+            _fixed_head(origin, plain_proxy, provider, (*kind.credentialed(credential), *mark))
             for credential in credentials
-        ] or [_fixed_head(origin, plain_proxy, provider, ())]
+        ] or [_fixed_head(origin, plain_proxy, provider, mark)]
         names = {"host", *(name.lower() for name, _ in provider.headers)}
         names.update(name for credential in credentials for name, _ in kind.credentialed(credential))
         return Uplink(
@@ -154,7 +161,7 @@ class Provisioner:
             channel=pool,
             paths={surface: f"{prefix}{origin.path}{path}".encode() for surface, path in kind.paths.items()},
             fixed_heads=tuple(heads),
-            sieve=Sieve(NOT_UPSTREAM.union(name.encode() for name in names)),
+            sieve=Sieve(NOT_UPSTREAM.union(name.encode() for name in names), marks),
             limits=provider.limits,
             retries=provider.retries,
             has_credential=bool(credentials),
@@ -182,6 +189,11 @@ def _origin(provider: Provider) -> Origin:
         raise Unprovisionable(f"provider {provider.name!r}: {fault}") from fault
 
 
+def _is_vendors(origin: Origin, kind: ProviderKind) -> bool:
+    """Whether it is the vendor's own public address, which leads nowhere else and is told nothing of ours."""
+    return kind.base_url is not None and read_origin(kind.base_url).host == origin.host
+
+
 def _approach(provider: Provider, trust: Trust | None) -> Approach:
     material = trust.material if trust is not None else None
     return Approach(provider.base_url, provider.proxy, provider.sealed_proxy, material)
@@ -195,10 +207,10 @@ def _kept_pool(name: str, approach: Approach, current: Serving | None) -> Pool |
 
 
 def _fixed_head(
-    origin: Origin, proxy: Proxy | None, provider: Provider, credential: tuple[tuple[str, str], ...]
+    origin: Origin, proxy: Proxy | None, provider: Provider, lines_of_ours: tuple[tuple[str, str], ...]
 ) -> bytes:
     lines = [f"host: {origin.authority}\r\n", proxy_authorization(proxy)]
-    lines += [f"{name}: {value}\r\n" for name, value in (*credential, *provider.headers)]
+    lines += [f"{name}: {value}\r\n" for name, value in (*lines_of_ours, *provider.headers)]
     lines.append("accept-encoding: identity\r\n")
     return "".join(lines).encode("latin-1")
 

@@ -19,6 +19,7 @@ from turnpike.domain.errors import (
 from turnpike.gateway.cors import origin_lines, preflight_lines
 from turnpike.gateway.disk import DiskThreads, within
 from turnpike.gateway.edge.house import RenderedError
+from turnpike.gateway.hop_marks import check_hops
 from turnpike.gateway.listing import Listings
 from turnpike.gateway.models import (
     anthropic_model,
@@ -30,11 +31,12 @@ from turnpike.gateway.models import (
 from turnpike.gateway.pipeline import Road, admit, carry
 from turnpike.gateway.plan import plan_call, plan_kept
 from turnpike.gateway.reply_head import JSON_LINE, call_lines, error_lines
-from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request
+from turnpike.gateway.surfaces import CALLS, MODELS_PATH, error_shape, kept_request, misled
 from turnpike.ports.http import Reply, Request, render_head
 
 TEXT_LINE: Final = b"content-type: text/plain; charset=utf-8\r\n"
 METRICS_PATH: Final = "/metrics"
+SHOWN_PATH_CHARACTERS: Final = 200
 
 SCRAPES_MAX: Final = 32
 """At once; anyone may ask, and all of them get a thread of their own between them."""
@@ -113,7 +115,9 @@ class Router:
         path = request.path
         listed = path == MODELS_PATH or path.startswith(MODELS_PATH + "/")
         if not listed and path != METRICS_PATH and path not in self._probes:
-            raise NotFound(f"There is nothing at {path}. {_ADDRESSES}")
+            raise NotFound(
+                f"There is nothing at {path[:SHOWN_PATH_CHARACTERS]}. {misled(path) or _ADDRESSES}"
+            )
         _check_method(request, ("GET", "HEAD"))
         headers = request.headers
         if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
@@ -122,6 +126,7 @@ class Router:
     async def _list_models(self, request: Request, reply: Reply) -> None:
         with self._road.gate as serving:
             access = serving.identities.identify(request, self._road.clock.now_ns()).key.access
+            check_hops(request.headers, serving.marks)
             name = unquote(request.path[len(MODELS_PATH) + 1 :])
             is_anthropic = b"anthropic-version" in request.headers
             if name:

@@ -27,6 +27,7 @@ CALLS: Final[dict[str, Speech]] = {
 }
 """Paths that take a call by POST."""
 
+VERSION: Final = "/v1"
 MODELS_PATH: Final = "/v1/models"
 
 KEPT_RESPONSE: Final = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,256})(/cancel|/input_items)?")
@@ -48,6 +49,24 @@ def kept_request(path: str) -> KeptRequest | None:
         return None
     response_id, suffix = match.groups()
     return KeptRequest(response_id, suffix or "", KEPT_METHODS[suffix])
+
+
+def misled(path: str) -> str | None:
+    """What is wrong with the base URL that a client made `path` of; None where that is not what is wrong."""
+    if path.startswith(VERSION * 2) and _is_taken(path.removeprefix(VERSION)):
+        return f"Your base URL has {VERSION} twice: your client adds it by itself, so leave it out there."
+    if _is_taken(VERSION + path):
+        return f"Your base URL lacks {VERSION}: add it at its end."
+    return None
+
+
+def _is_taken(path: str) -> bool:
+    return (
+        path in CALLS
+        or path == MODELS_PATH
+        or path.startswith(MODELS_PATH + "/")
+        or kept_request(path) is not None
+    )
 
 
 def error_shape(path: str, headers: dict[bytes, bytes]) -> ErrorShape:

@@ -13,6 +13,9 @@ CREDENTIAL_PURPOSE: Final = "credential"
 SNAPSHOT_PURPOSE: Final = "snapshot"
 """The last good snapshot, as a gateway keeps it."""
 
+HOP_PURPOSE: Final = "hop"
+"""Marks by which a gateway knows its own calls again."""
+
 _NODE_PURPOSE: Final = "node-link"
 _LOCAL_PURPOSE: Final = "local-admin"
 

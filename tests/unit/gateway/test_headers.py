@@ -14,7 +14,7 @@ from turnpike.domain.snapshot import TimeLimits
 from turnpike.gateway.catalogue import target_label
 from turnpike.gateway.deadline_headers import NO_WISHES, Wishes, read_wishes
 from turnpike.gateway.headers import KNOWN_NAMES, NOT_UPSTREAM, Sieve, back_lines, travelling_lines
-from turnpike.gateway.surfaces import error_shape, kept_request
+from turnpike.gateway.surfaces import error_shape, kept_request, misled
 from turnpike.gateway.upstream.origin import Origin, read_origin, read_proxy
 from turnpike.gateway.upstream.packed import unpacked
 from turnpike.gateway.upstream.retry_after import bounded_retry_after
@@ -203,3 +203,17 @@ def test_an_error_has_the_form_of_whoever_asked() -> None:
     assert error_shape("/v1/models", {b"anthropic-version": b"2023-06-01"}) is anthropics
     assert error_shape("/v1/models", {}) is not anthropics
     assert error_shape("/v1/chat/completions", {b"anthropic-version": b"2023-06-01"}) is not anthropics
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/chat/completions", "lacks /v1"), ("/messages", "lacks /v1"), ("/models", "lacks /v1"),
+        ("/responses/resp_1", "lacks /v1"), ("/v1/v1/messages", "has /v1 twice"),
+        ("/v1/v1/models/gpt", "has /v1 twice"), ("/v1/v1/nothing", None), ("/nothing", None), ("/", None),
+        ("/v1/v1/v1/messages", None),
+    ],
+)  # fmt: skip
+def test_a_base_url_that_is_wrong_is_told_by_the_path_that_comes_of_it(path: str, said: str | None) -> None:
+    told = misled(path)
+    assert (told is None) if said is None else (told is not None and said in told)
