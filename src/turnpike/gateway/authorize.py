@@ -84,8 +84,13 @@ def authorize_kept(
 
 def check_surface(access: Access, surface: Surface) -> None:
     """Raises SurfaceNotAllowed where a level of the caller leaves the surface out."""
-    if not all(any_matches(patterns, surface) for patterns in access.surfaces):
+    if not may_speak(access, surface):
         raise SurfaceNotAllowed(f"This key may not use the surface {surface}.")
+
+
+def may_speak(access: Access, surface: Surface) -> bool:
+    """Whether every level of the caller leaves the surface open."""
+    return all(any_matches(patterns, surface) for patterns in access.surfaces)
 
 
 def may_use(access: Access, model: str) -> bool:

@@ -96,6 +96,12 @@ class Catalogue:
             )
         return Route(model, tuple(ways))
 
+    def surfaces(self, model: Model) -> frozenset[Surface]:
+        """Those that at least one of the model's targets speaks."""
+        return frozenset(
+            surface for target in model.targets for surface in self._uplinks[target.provider].paths
+        )
+
     def _way(self, model: Model, uplink: Uplink, target_model: str, path: bytes) -> Way:
         retries = model.overrides.retries
         return Way(

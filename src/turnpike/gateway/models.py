@@ -12,7 +12,7 @@ import msgspec
 from turnpike.domain.errors import InvalidRequest, ModelNotFound
 from turnpike.domain.pattern import STAR, any_overlaps, is_pattern, star_of
 from turnpike.domain.snapshot import Access, Model
-from turnpike.gateway.authorize import may_use
+from turnpike.gateway.authorize import may_speak, may_use
 from turnpike.gateway.provision import Serving
 from turnpike.gateway.uplink import Uplink
 from turnpike.ports.clock import SECOND_NS
@@ -22,6 +22,9 @@ PAGE: Final = 20
 LIMIT_DIGITS_MAX: Final = 6
 LISTED_MAX: Final = 10_000
 OWNER: Final = "turnpike"
+OPENAI: Final = "openai."
+ANTHROPIC: Final = "anthropic."
+"""How the names of the surfaces of each form begin."""
 
 Provided = Mapping[str, tuple[str, ...]]
 """Models that providers have, by the provider's name, as far as they said so."""
@@ -39,19 +42,19 @@ def sources(serving: Serving, access: Access) -> dict[str, Uplink]:
 
 def openai_models(serving: Serving, access: Access, provided: Provided, query: bytes) -> bytes:
     """All of them, as OpenAI lists its own."""
-    data = [_openai_model(serving, name) for name in _usable(serving, access, provided)]
+    data = [_openai_model(serving, name) for name in _usable(serving, access, provided, OPENAI)]
     return msgspec.json.encode({"object": "list", "data": data})
 
 
 def openai_model(serving: Serving, access: Access, name: str) -> bytes:
     """One. Raises ModelNotFound where there is none that the caller may use."""
-    _check(serving, access, name)
+    _check(serving, access, name, OPENAI)
     return msgspec.json.encode(_openai_model(serving, name))
 
 
 def anthropic_models(serving: Serving, access: Access, provided: Provided, query: bytes) -> bytes:
     """A page of them, as Anthropic lists its own. Raises InvalidRequest on a bad limit."""
-    names = _usable(serving, access, provided)
+    names = _usable(serving, access, provided, ANTHROPIC)
     asked = parse_qs(query.decode("latin-1"))
     limit = _limit(asked.get("limit", [str(PAGE)])[-1])
     after, before = asked.get("after_id"), asked.get("before_id")
@@ -74,14 +77,16 @@ def anthropic_models(serving: Serving, access: Access, provided: Provided, query
 
 def anthropic_model(serving: Serving, access: Access, name: str) -> bytes:
     """One. Raises ModelNotFound where there is none that the caller may use."""
-    _check(serving, access, name)
+    _check(serving, access, name, ANTHROPIC)
     return msgspec.json.encode(_anthropic_model(serving, name))
 
 
-def _usable(serving: Serving, access: Access, provided: Provided) -> list[str]:
-    """Configured names; in a pattern's place what its provider has, where that is known."""
+def _usable(serving: Serving, access: Access, provided: Provided, form: str) -> list[str]:
+    """Configured names that can be asked for in the form; in a pattern's place what its provider has, where that is known."""
     names: dict[str, None] = {}
     for model in serving.catalogue.models:
+        if not _is_spoken(serving, access, model, form):
+            continue
         filled = _filled(model, provided)
         if filled is None:
             names[model.name] = None
@@ -109,8 +114,17 @@ def _is_meant(serving: Serving, model: Model, name: str) -> bool:
     return found is not None and found[0] is model
 
 
-def _check(serving: Serving, access: Access, name: str) -> None:
-    if serving.catalogue.find(name) is None or not may_use(access, name):
+def _is_spoken(serving: Serving, access: Access, model: Model, form: str) -> bool:
+    """Whether a target of the model speaks a surface of this form that the caller may use."""
+    return any(
+        surface.startswith(form) and may_speak(access, surface)
+        for surface in serving.catalogue.surfaces(model)
+    )
+
+
+def _check(serving: Serving, access: Access, name: str, form: str) -> None:
+    found = serving.catalogue.find(name)
+    if found is None or not may_use(access, name) or not _is_spoken(serving, access, found[0], form):
         raise ModelNotFound(f"There is no model {name!r} that this key may use.")
 
 
