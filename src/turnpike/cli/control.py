@@ -17,6 +17,6 @@ def control(found: Configuration, supervised: bool, starting: bool) -> int:
     """Run the control plane alone: store, API, publication of snapshots.
 
     \b
-    Example: turnpike control --control-listen 0.0.0.0:8081
+    Example: turnpike control --control-listen 127.0.0.1:8081
     """
     return run_control(found, supervised, starting=starting or not supervised)

@@ -26,6 +26,6 @@ def gateway(found: Configuration, slot: int, supervised: bool) -> int:
     not answer from the last good snapshot in its home.
 
     \b
-    Example: TURNPIKE_CONTROL_URL=http://10.0.0.5:8081 turnpike gateway --gateway-listen 0.0.0.0:8080
+    Example: TURNPIKE_CONTROL_URL=https://control.internal turnpike gateway --gateway-listen 0.0.0.0:8080
     """
     return run_gateway(found, slot, supervised)
