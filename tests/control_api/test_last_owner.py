@@ -103,3 +103,12 @@ async def test_what_has_no_owner_any_more_can_still_be_changed_by_an_admin(bench
         await local.delete("/api/v1/keys/administrator")
     async with bench.client(admin) as client:
         assert (await client.put("/api/v1/teams/t", json={})).status_code == 201
+
+
+async def test_whoever_has_the_home_at_hand_is_told_that_no_owner_is_left(bench: Bench) -> None:
+    async with bench.client() as client:
+        await made_key(client, "second", role="owner")
+        one_left = (await client.post("/api/v1/keys/administrator/revoke")).json()
+        none_left = (await client.post("/api/v1/keys/second/revoke")).json()
+    assert "remarks" not in one_left["meta"]
+    assert "the last key of an owner" in none_left["meta"]["remarks"][0]["message"]

@@ -156,6 +156,8 @@ def revoke(found: Configuration, name: str, as_json: bool) -> None:
         write_json(revoked.value)
         return
     say(f"key {name} is revoked")
+    for remark in revoked.said.meta.remarks:
+        note(f"remark: {remark.message}")
 
 
 def _said_of_taken(found: Configuration, name: str) -> str:

@@ -44,6 +44,6 @@ async def rotate_key(request: Request, actor: Caller, road: RoadDependency, name
 @router.post("/{name:path}/revoke")
 async def revoke_key(actor: Caller, road: RoadDependency, name: Name) -> Response:
     """Withdraw a key for good, at every worker within a second; again changes nothing."""
-    await carry_out_at_once(road, lambda: revoke(road.plane, actor, name))
+    decision = await carry_out_at_once(road, lambda: revoke(road.plane, actor, name))
     seen = await asyncio.to_thread(get_resource, road.plane, actor, ResourceId(KEYS, name))
-    return json_response(resource_values(seen), headers={"etag": etag(seen.stored)})
+    return json_response(resource_values(seen, decision.remarks), headers={"etag": etag(seen.stored)})

@@ -74,12 +74,14 @@ class Decision(msgspec.Struct, frozen=True):
     change: None where nothing differs; its snapshot is None where workers have nothing to learn.
     effect: what those are asked for, and what must not wait.
     minted: secrets of keys that this change makes, by the key's name, to be shown once.
+    remarks: what whoever makes the change should know of it.
     """
 
     plan: Plan
     change: Change | None = None
     effect: Effect = Effect()
     minted: Mapping[str, Hidden] = {}
+    remarks: tuple[Fault, ...] = ()
 
 
 def decide(plane: Plane, state: State, actor: Actor, proposal: Proposal) -> Decision:

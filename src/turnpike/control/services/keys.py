@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from turnpike.control.document.fault import Fault
 from turnpike.control.document.instant import instant_ns
 from turnpike.control.document.kind import ResourceId, to_plain
 from turnpike.control.document.reference import Hidden
@@ -13,7 +14,7 @@ from turnpike.control.plan import Plan, Standing
 from turnpike.control.plane import Plane
 from turnpike.control.resources.key import Key
 from turnpike.control.services.change import Decision
-from turnpike.control.services.owners import Holding, check_owner_stays
+from turnpike.control.services.owners import Holding, check_owner_stays, leaves_no_owner
 from turnpike.control.services.part_of_state import state_around_key
 from turnpike.control.services.secrets import KEYS, REVOKED_SECRET, key_secret, minted_secret
 from turnpike.control.services.sight import find_seen, not_found
@@ -30,6 +31,12 @@ OVERLAP_MAX_SECONDS = 90 * 24 * 3600
 
 SECRETS_MAX = 5
 """How many secrets may open one key at a time, rotations that overlap included."""
+
+
+_NO_OWNER = (
+    "it was the last key of an owner: nobody is one from afar any more; make another on control's machine"
+    " (turnpike keys create NAME --role owner)"
+)
 
 
 class Rotation(msgspec.Struct, frozen=True):
@@ -70,20 +77,26 @@ def revoke(plane: Plane, actor: Actor, name: str) -> Decision:
         return Decision(Plan("", (), (ResourceId(KEYS, name),)))
     now = plane.clock.now_ns()
     revoked = msgspec.structs.replace(found.stored, revoked_at_ns=now)
-    if rights_of(found.key, found.standing).role == OWNER:
-        _check_owner_stays(plane, actor, revoked, now)
+    is_owners = rights_of(found.key, found.standing).role == OWNER
+    remarks = _checked_owner_stays(plane, actor, revoked, now) if is_owners else ()
     plain = to_plain(found.key)
     entry = Entry("revoke", KEYS, name, plain, {**plain, "revoked": True})
     digests = tuple(secret.digest for secret in revoked.secrets)
-    return _decision(plane, state, actor, _Changed(found, revoked, entry, {}, digests))
+    decision = _decision(plane, state, actor, _Changed(found, revoked, entry, {}, digests))
+    return msgspec.structs.replace(decision, remarks=remarks)
 
 
-def _check_owner_stays(plane: Plane, actor: Actor, revoked: StoredKey, now_ns: int) -> None:
-    """Of an owner's key all others matter: only then everything in store is looked at."""
+def _checked_owner_stays(plane: Plane, actor: Actor, revoked: StoredKey, now_ns: int) -> tuple[Fault, ...]:
+    """A remark to whoever may lose the last one. Of an owner's key all others matter: only then everything in store is
+    looked at. Raises Conflict."""
     state = plane.store.state()
     standing, keys = standing_of(state), {key.name: key for key in state.keys}
     after = Holding(standing, keys | {revoked.name: revoked})
-    check_owner_stays(actor, Holding(standing, keys), after, now_ns)
+    before = Holding(standing, keys)
+    check_owner_stays(actor, before, after, now_ns)
+    if not leaves_no_owner(before, after, now_ns):
+        return ()
+    return (Fault(f"keys/{revoked.name}", 0, 0, "", _NO_OWNER),)
 
 
 class _Found(msgspec.Struct, frozen=True):

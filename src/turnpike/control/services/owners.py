@@ -40,6 +40,11 @@ def check_owner_stays(actor: Actor, before: Holding, after: Holding, now_ns: int
         )
 
 
+def leaves_no_owner(before: Holding, after: Holding, now_ns: int) -> bool:
+    """Whether a change takes the last owner's key that opens control."""
+    return bool(_owners_keys(before, now_ns).valid) and not _owners_keys(after, now_ns).valid
+
+
 class _Owners(msgspec.Struct, frozen=True):
     """Names of owners' keys: those that open control now, and those of them that have no end."""
 
