@@ -187,7 +187,12 @@ class WatchedKept(KeptResponses):
     under_way: tuple[asyncio.Future[None], ...] = ()
 
     def note(self, note: Note) -> asyncio.Future[None]:
-        done = super().note(note)
+        return self._watched(super().note(note))
+
+    def note_unknown(self, note: Note) -> asyncio.Future[None]:
+        return self._watched(super().note_unknown(note))
+
+    def _watched(self, done: asyncio.Future[None]) -> asyncio.Future[None]:
         self.under_way = (*self.under_way, done)
         return done
 

@@ -25,7 +25,7 @@ from turnpike.dialects.json_body import (
 from turnpike.dialects.labels import read_labels
 from turnpike.dialects.openai_errors import RESPONSES_ERRORS
 from turnpike.dialects.openai_usage import ResponsesUsage, mended, responses_usage
-from turnpike.dialects.responses_references import read_conversation, read_references
+from turnpike.dialects.responses_references import ID_MAX_CHARACTERS, read_conversation, read_references
 from turnpike.dialects.speech import CallBody, Speech
 from turnpike.domain.errors import UpstreamInvalid
 from turnpike.domain.surface import OPENAI_RESPONSES
@@ -192,8 +192,9 @@ def _ids_of(output: msgspec.Raw) -> tuple[str, ...]:
 
 
 def _name_of(item: msgspec.Raw) -> tuple[str, ...]:
+    """Its id, unless no request may refer to one so long."""
     name = read_small(_item_decoder.decode(item).id)
-    return (name,) if isinstance(name, str) else ()
+    return (name,) if isinstance(name, str) and len(name) <= ID_MAX_CHARACTERS else ()
 
 
 def _add_items(stream: EventStream, names: tuple[str, ...]) -> None:

@@ -29,7 +29,7 @@ from turnpike.gateway.grants import Grant
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
 from turnpike.gateway.idempotency.request_key import IDEMPOTENCY_KEY
 from turnpike.gateway.identities import Holder
-from turnpike.gateway.kept.answer_notes import AnswerNotes
+from turnpike.gateway.kept.answer_notes import AnswerNotes, NoNotes, Notes
 from turnpike.gateway.kept.response import KeptResponse
 from turnpike.gateway.kept.responses import KeptResponses
 from turnpike.gateway.outgoing import Outgoing
@@ -142,21 +142,17 @@ async def _bring(
     call.facts = read_answer(body) if len(body) <= AT_ONCE_BYTES else await road.aside.read(read_answer, body)
     call.end_well(answer.status)
     if outgoing.keeps:
-        notes = _notes(road, dispatched, outgoing, call)
-        notes.begin(call.facts.names + outgoing.claims)
-        await notes.done()
+        await _notes(road, dispatched, outgoing, call).note(call.facts.names + outgoing.claims)
     reply.whole(answer.status, answer_head(call, dispatched), body)
 
 
 async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Progress, reply: Reply) -> None:
     stream, dispatched = relay.stream, relay.dispatched
-    notes = _notes(road, dispatched, outgoing, call) if outgoing.keeps else None
+    notes = _notes(road, dispatched, outgoing, call)
     try:
         events = await relay.first_events()
         call.facts = stream.facts
-        if notes is not None:
-            notes.begin(call.facts.names + outgoing.claims)
-            await notes.done()
+        await notes.note(call.facts.names + outgoing.claims)
         call.http_status = dispatched.answer.status
         reply.begin(call.http_status, answer_head(call, dispatched))
         await relay.pass_on(events, reply, notes)
@@ -173,10 +169,12 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
     reply.end()
 
 
-def _notes(road: Road, dispatched: Dispatched, outgoing: Outgoing, call: Progress) -> AnswerNotes:
+def _notes(road: Road, dispatched: Dispatched, outgoing: Outgoing, call: Progress) -> Notes:
     """Where and whose what the answer tells of is: as the response that was asked for, or here and the caller's."""
+    if not outgoing.keeps:
+        return NoNotes()
     if outgoing.about is not None:
-        return AnswerNotes(road.kept.note, outgoing.about, call.call_id, unless_known=True)
+        return AnswerNotes(road.kept.note_unknown, outgoing.about, call.call_id)
     assert call.principal is not None, "a planned call has its principal"
     assert call.model is not None, "and its model"
     way, now_ns = dispatched.way, road.clock.now_ns()

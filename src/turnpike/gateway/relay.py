@@ -8,7 +8,7 @@ from typing import Final
 from turnpike.dialects.event_stream import EventStream
 from turnpike.domain.errors import TurnpikeError, UpstreamInterrupted, UpstreamInvalid
 from turnpike.gateway.dispatch import Dispatched
-from turnpike.gateway.kept.answer_notes import AnswerNotes
+from turnpike.gateway.kept.answer_notes import Notes
 from turnpike.gateway.progress import Progress
 from turnpike.ports.clock import Clock
 from turnpike.ports.http import Reply
@@ -53,37 +53,29 @@ class Relay:
         self._answer.expire_by(self.dispatched.patience.first_content_at)
         return await self._next()
 
-    async def pass_on(self, events: bytes, reply: Reply, notes: AnswerNotes | None) -> None:
+    async def pass_on(self, events: bytes, reply: Reply, notes: Notes) -> None:
         """Send `events` and all that follow; before the last of them goes out, items that came are in `notes`.
 
         Raises UpstreamInterrupted where the stream stops without its dialect's terminator, or
         as `Answer.piece` does; items that came are noted then, too.
         """
-        if notes is None:
-            await self._pass_on(events, reply, None)
-            return
+        stream = self.stream
         try:
-            await self._pass_on(events, reply, notes)
+            while events:
+                reply.write(events)
+                self.gave_end = stream.ended
+                if reply.congested:
+                    await reply.drained()
+                was_over = stream.is_over
+                events = await self._next()
+                if stream.is_over and not was_over:
+                    await notes.note(stream.items)
         except TurnpikeError:
-            notes.begin(self.stream.items)
-            await notes.done()
+            await notes.note(stream.items)
             raise
         except asyncio.CancelledError:
-            notes.begin(self.stream.items)
+            notes.begin(stream.items)
             raise
-
-    async def _pass_on(self, events: bytes, reply: Reply, notes: AnswerNotes | None) -> None:
-        stream = self.stream
-        while events:
-            reply.write(events)
-            self.gave_end = stream.ended
-            if reply.congested:
-                await reply.drained()
-            was_over = stream.is_over
-            events = await self._next()
-            if notes is not None and stream.is_over and not was_over:
-                notes.begin(stream.items)
-                await notes.done()
 
     async def _next(self) -> bytes:
         """The next whole events; b"" at the end of a stream that is whole."""

@@ -221,3 +221,9 @@ def test_a_kept_response_that_is_streamed_again_consumes_nothing_again() -> None
     assert made.feed(data) == again.feed(data) == data
     assert (made.usage, again.usage) == (Usage(9, 5), UNKNOWN)
     assert again.ended
+
+
+def test_items_whose_ids_no_request_may_refer_to_are_left_out() -> None:
+    items = [{"id": "m" * length} for length in (1_024, 1_025, 60_000)]
+    facts = RESPONSES.read_answer(json.dumps({"id": "resp_1", "output": items}).encode())
+    assert facts.items == ("m" * 1_024,)

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turnpike.domain.principal import Principal
+from turnpike.gateway.kept.files import KeptFiles
+from turnpike.gateway.kept.line import lines_of
+from turnpike.gateway.kept.response import KeptResponse
 
 DAY_NS = 86_400 * 10**9
 START_NS = 20_000 * DAY_NS
@@ -26,6 +29,11 @@ class SetClock:
 
     def monotonic_ns(self) -> int:
         return self.time_ns
+
+
+def remember(files: KeptFiles, kept: KeptResponse, *ids: str) -> None:
+    """As the writer has it done."""
+    files.remember(list(lines_of(ids, kept).values()))
 
 
 def log_of(folder: Path, slot: int, now_ns: int = START_NS) -> Path:

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.gateway.kept_parts import ALICE, DAY_NS, START_NS, SetClock
+from tests.unit.gateway.kept_parts import ALICE, DAY_NS, START_NS, SetClock, remember
 from turnpike.domain.principal import Principal
 from turnpike.gateway.kept.bounds import KeptBounds
 from turnpike.gateway.kept.files import KeptFiles
+from turnpike.gateway.kept.line import LINE_BYTES_MAX, lines_of
 from turnpike.gateway.kept.response import KeptResponse, may_touch
 
 
 def note(files: KeptFiles, name: str, provider: str, model: str) -> None:
-    files.remember([(name, KeptResponse(provider, model, "fast", ALICE, START_NS))])
+    remember(files, KeptResponse(provider, model, "fast", ALICE, START_NS), name)
 
 
 def found_by(files: KeptFiles, name: str) -> KeptResponse | None:
@@ -74,6 +75,7 @@ import os, signal, sys
 from pathlib import Path
 from turnpike.domain.principal import Principal
 from turnpike.gateway.kept.files import KeptFiles
+from turnpike.gateway.kept.line import lines_of
 from turnpike.gateway.kept.response import KeptResponse
 
 class SetClock:
@@ -82,7 +84,8 @@ class SetClock:
 
 kept = KeptFiles(Path(sys.argv[1]), 0, SetClock())
 for number in range(100):
-    kept.remember([(f"resp_{number}", KeptResponse("openai", "m", "fast", Principal("acme", "research"), 0))])
+    made = KeptResponse("openai", "m", "fast", Principal("acme", "research"), 0)
+    kept.remember(lines_of([f"resp_{number}"], made).values())
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path), str(START_NS)], check=False)
@@ -155,12 +158,24 @@ def test_an_id_of_any_form_is_found(workers: tuple[KeptFiles, KeptFiles], respon
     assert found.provider == "openai"
 
 
-def test_an_id_that_fills_a_line_is_refused(workers: tuple[KeptFiles, KeptFiles]) -> None:
+@pytest.mark.parametrize("name", ["x" * 4_096, "x" * 4_000, "\0" * 1_024, "\ud800"])
+def test_an_id_that_no_line_can_hold_has_none_and_is_not_found(
+    workers: tuple[KeptFiles, KeptFiles], name: str
+) -> None:
     first, second = workers
-    with pytest.raises(ValueError, match="bytes"):
-        note(first, "x" * 4096, "openai", "m")
-    assert found_by(second, "x" * 4096) is None
-    assert found_by(second, "\ud800") is None
+    kept = KeptResponse("openai", "m", "fast", ALICE, START_NS)
+    assert list(lines_of([name, "resp_1"], kept)) == ["resp_1"]
+    note(first, "?", "openai", "m")
+    assert found_by(second, name) is None
+
+
+def test_a_line_may_be_as_long_as_its_limit(workers: tuple[KeptFiles, KeptFiles]) -> None:
+    first, second = workers
+    kept = KeptResponse("openai", "m", "fast", ALICE, START_NS)
+    room_bytes = LINE_BYTES_MAX - 1 - len(lines_of([""], kept)[""])
+    assert lines_of(["x" * (room_bytes + 1)], kept) == {}
+    remember(first, kept, "x" * room_bytes)
+    assert found_by(second, "x" * room_bytes) == kept
 
 
 def test_responses_are_found_for_thirty_days_and_then_forgotten(tmp_path: Path, clock: SetClock) -> None:
@@ -196,7 +211,7 @@ def test_a_response_and_its_items_are_noted_and_found_together(
 ) -> None:
     first, second = workers
     kept = KeptResponse("openai", "m", "fast", ALICE, START_NS)
-    first.remember([("resp_1", kept), ("msg_1", kept), ("rs_1", kept)])
+    remember(first, kept, "resp_1", "msg_1", "rs_1")
     assert second.look_up(["rs_1", "resp_1", "rs_2"]) == ({"rs_1": kept, "resp_1": kept}, True)
 
 

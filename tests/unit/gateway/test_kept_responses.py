@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.gateway.kept_parts import ALICE, START_NS, SetClock, hung_log, log_of
+from tests.unit.gateway.kept_parts import ALICE, START_NS, SetClock, hung_log, log_of, remember
 from tests.unit.gateway.keyed_calls import in_a_loop
 from turnpike.domain.errors import Overloaded
 from turnpike.domain.ids import CallId
@@ -48,7 +48,7 @@ def test_more_searches_than_may_wait_are_told_to_come_again(tmp_path: Path, cloc
             await kept.close()
 
     before = KeptFiles(tmp_path, 0, clock)
-    before.remember([("resp_1", MADE)])
+    remember(before, MADE, "resp_1")
     before.close()
     assert list(asyncio.run(asked(1))) == ["resp_1"]
     with pytest.raises(Overloaded):
@@ -162,33 +162,6 @@ async def test_a_disk_that_answers_again_is_waited_for_again(tmp_path: Path) -> 
 
 
 @in_a_loop
-async def test_where_as_many_wait_for_the_disk_as_may_nothing_more_waits(tmp_path: Path) -> None:
-    with hung_log(tmp_path) as disk, capture_logs() as logs:
-        kept = KeptResponses(tmp_path, 0, SetClock(), KeptBounds(notes_max=1))
-        first = kept.note(a_note("resp_1"))
-        await asyncio.sleep(0)
-        second, third = kept.note(a_note("resp_2")), kept.note(a_note("resp_3", call="third"))
-        assert (first.done(), second.done(), third.done()) == (False, False, True)
-        assert [(log["call"], log["reason"]) for log in logs] == [("third", "1 others wait for the disk")]
-        disk.answer()
-        await kept.close()
-        assert [line[:9] for line in disk.lines()] == [b'["resp_1"', b'["resp_2"']
-
-
-@in_a_loop
-async def test_no_note_is_lost_for_the_fault_of_another_that_came_with_it(tmp_path: Path) -> None:
-    kept = KeptResponses(tmp_path, 0, SetClock())
-    with capture_logs() as logs:
-        async with asyncio.timeout(5):
-            await asyncio.gather(
-                *(kept.note(a_note(name, call=name[:6])) for name in ("resp_1", "x" * 5_000, "resp_2"))
-            )
-    assert [(log["call"], "bytes" in log["reason"]) for log in logs] == [("xxxxxx", True)]
-    assert set(await kept.find(("resp_1", "resp_2"))) == {"resp_1", "resp_2"}
-    await kept.close()
-
-
-@in_a_loop
 async def test_who_waits_no_more_takes_nothing_from_the_others(tmp_path: Path) -> None:
     with hung_log(tmp_path) as disk:
         kept = KeptResponses(tmp_path, 0, SetClock())
@@ -203,7 +176,7 @@ async def test_who_waits_no_more_takes_nothing_from_the_others(tmp_path: Path) -
 @in_a_loop
 async def test_questions_are_answered_while_notes_hang(tmp_path: Path) -> None:
     writer = KeptFiles(tmp_path, 1, SetClock())
-    writer.remember([("resp_1", MADE)])
+    remember(writer, MADE, "resp_1")
     with hung_log(tmp_path) as disk:
         kept = KeptResponses(tmp_path, 0, SetClock())
         note = kept.note(a_note("resp_2"))
@@ -233,9 +206,7 @@ async def test_what_is_asked_for_again_is_noted_once_and_stays_its_owners(tmp_pa
     bobs = KeptResponse("openai", "m", "fast", BOB, START_NS)
     sizes = []
     for _ in range(3):
-        notes = AnswerNotes(kept.note, bobs, CALL, unless_known=True)
-        notes.begin(("msg_1", "msg_2"))
-        await notes.done()
+        await AnswerNotes(kept.note_unknown, bobs, CALL).note(("msg_1", "msg_2"))
         sizes.append(log_of(tmp_path, 0).stat().st_size)
     assert await kept.find(("msg_1", "msg_2")) == {"msg_1": MADE, "msg_2": bobs}
     assert len(set(sizes)) == 1
@@ -247,7 +218,6 @@ async def test_an_answer_notes_each_id_once(tmp_path: Path) -> None:
     kept = KeptResponses(tmp_path, 0, SetClock())
     notes = AnswerNotes(kept.note, MADE, CALL)
     for ids in (("resp_1", "msg_1"), ("msg_1", "msg_2", "msg_2"), ("msg_1",), ()):
-        notes.begin(ids)
-    await notes.done()
+        await notes.note(ids)
     assert log_of(tmp_path, 0).read_bytes().count(b"\n") == 3
     await kept.close()

@@ -12,7 +12,7 @@ from threading import Event, Lock
 
 from turnpike.gateway.kept.bounds import BOUNDS, KeptBounds
 from turnpike.gateway.kept.index import Index
-from turnpike.gateway.kept.line import line_of, read_at, start_of
+from turnpike.gateway.kept.line import read_at, start_of
 from turnpike.gateway.kept.logs import Log
 from turnpike.gateway.kept.response import KeptResponse
 from turnpike.gateway.kept.search import search
@@ -36,13 +36,12 @@ class KeptFiles:
         self._closing = Event()
         self._log.open_day(clock.now_ns())
 
-    def remember(self, ids: Collection[tuple[str, KeptResponse]]) -> None:
-        """Note who keeps what has each id, in one write; it is with the operating system when this returns.
+    def remember(self, lines: Collection[bytes]) -> None:
+        """Append what `lines_of` gave, in one write; it is with the operating system when this returns.
 
-        Raises ValueError where no line can hold an id, OSError where the lines could not be written:
-        nobody can find the response through Turnpike then.
+        Raises OSError where the lines could not be written, ValueError after `close`: nobody can find what has
+        their ids through Turnpike then.
         """
-        lines = [line_of(name, kept) for name, kept in ids]
         self._log.open_day(self._clock.now_ns())
         if lines:
             self._log.append(b"\n".join(lines))

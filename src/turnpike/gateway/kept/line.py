@@ -6,7 +6,7 @@ The id comes first, so that a line is recognised by its start.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,17 +29,22 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
 
 
-def line_of(name: str, kept: KeptResponse) -> bytes:
-    """The line, without its line break. Raises ValueError where no line can hold the id."""
-    line = _encoder.encode(_Line(name, kept))
-    if len(line) >= LINE_BYTES_MAX:
-        raise ValueError(f"a line of {len(line)} bytes; {LINE_BYTES_MAX - 1} is the most")
-    return line
+def lines_of(ids: Collection[str], kept: KeptResponse) -> dict[str, bytes]:
+    """The line of each id, without its line break; an id that no line can hold has none."""
+    end = _encoder.encode(kept) + b"]"
+    room_bytes = LINE_BYTES_MAX - len(end)
+    starts = {name: start_of(name) for name in ids}
+    return {name: start + end for name, start in starts.items() if start and len(start) < room_bytes}
 
 
 def start_of(name: str) -> bytes | None:
     """What an id's line begins with; None where no line can hold it."""
-    start = b"[" + _encoder.encode(name.encode("utf-8", "replace").decode()) + b","
+    if len(name) >= LINE_BYTES_MAX:
+        return None
+    try:
+        start = b"[" + _encoder.encode(name) + b","
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
     return start if len(start) < LINE_BYTES_MAX else None
 
 

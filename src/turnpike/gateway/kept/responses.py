@@ -44,6 +44,10 @@ class KeptResponses:
         """Begin to note it. Done when any worker finds it, or when it is of no use to wait: the log says so then."""
         return self._writer.write(note)
 
+    def note_unknown(self, note: Note) -> asyncio.Future[None]:
+        """The same of an answer that may be asked for often: ids that the newest lines tell of are left out."""
+        return self._writer.write_unknown(note)
+
     async def find(self, ids: Collection[str]) -> dict[str, KeptResponse]:
         """What is known of each; what is not there was not noted in the last 30 days.
 
