@@ -34,6 +34,7 @@ from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.edge.connection import Connection
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.server import Server, Site
+from turnpike.gateway.fault_log import FaultLog
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.idempotency.folder import Folder
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
@@ -144,6 +145,7 @@ class _Bench:
             aside=Aside(),
             keys=IdempotencyKeys(Folder(self._folder / "idempotency", seal, clock), seal, Memory()),
             metrics=metrics,
+            faults=FaultLog(),
             clock=clock,
             next_call_id=CallIds(clock, SystemRandomness()).next,
         )

@@ -15,6 +15,7 @@ from turnpike.domain.snapshot import Access, Key, LimitOverrides, Model, Secret,
 from turnpike.gateway.aside import Aside
 from turnpike.gateway.catalogue import Catalogue
 from turnpike.gateway.dispatch import Dispatcher
+from turnpike.gateway.fault_log import FaultLog
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.headers import NOT_UPSTREAM, Sieve
 from turnpike.gateway.idempotency.folder import Folder
@@ -217,6 +218,7 @@ class Stage:
             aside=Aside(),
             keys=IdempotencyKeys(Folder(folder / "idempotency", OpenSeal(), clock), OpenSeal(), Memory()),
             metrics=self.outcomes,
+            faults=FaultLog(),
             clock=clock,
             next_call_id=lambda: CALL_ID,
         )

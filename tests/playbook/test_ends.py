@@ -135,3 +135,92 @@ def test_a_fault_outside_of_a_call_is_logged_under_the_id_that_is_told(tmp_path:
     assert json.loads(body)["error"]["code"] == InternalError.code
     assert f"x-turnpike-call-id: {CALL_ID}\r\n".encode() in head
     assert [(log["event"], log["call"]) for log in logs] == [("edge.fault", CALL_ID)]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "code", "level"),
+    [
+        (200, {"content-type": "text/html; x=canary"}, b"<html>canary</html>", "upstream_invalid", "warning"),
+        (500, {"content-type": "application/json"}, b'{"error":"canary"}', "upstream_failed", "warning"),
+        (503, {"content-type": "text/html"}, b"<html>canary</html>", "upstream_failed", "warning"),
+        (429, {"content-type": "text/plain"}, b"canary", "upstream_rate_limited", "warning"),
+        (401, {"content-type": "application/json"}, b'{"error":"canary"}', "upstream_unauthorized", "error"),
+    ],
+)
+def test_a_fault_of_the_providers_is_logged_under_the_calls_id(
+    tmp_path: Path, status: int, headers: dict[str, str], body: bytes, code: str, level: str
+) -> None:
+    with capture_logs() as logs:
+        perform(
+            tmp_path,
+            *asked(),
+            UpstreamAnswers("first", status, headers),
+            UpstreamSends(body),
+            UpstreamSends(b""),
+        )
+    (line,) = logs
+    assert "canary" not in str(line)
+    assert (line["event"], line["log_level"], line["call"], line["code"]) == (
+        "call.failed",
+        level,
+        CALL_ID,
+        code,
+    )
+    assert (line["provider"], line["model"], line["upstream_status"]) == ("first", "gpt-4o-mini", status)
+
+
+def test_a_cut_stream_is_logged_and_a_refusal_of_the_callers_request_only_for_debugging(
+    tmp_path: Path,
+) -> None:
+    with capture_logs() as logs:
+        perform(
+            tmp_path,
+            *asked(stream=True),
+            UpstreamAnswers("first", 200, EVENT_STREAM),
+            UpstreamSends(DELTA),
+            UpstreamSends(b""),
+            CallerSends(CHAT, {"model": "canary"}),
+            *asked(stream=True),
+            UpstreamAnswers("first", 200, EVENT_STREAM),
+            UpstreamSends(b""),
+        )
+    assert [(line["event"], line["log_level"], line["code"]) for line in logs] == [
+        ("call.failed", "warning", "upstream_interrupted"),
+        ("call.refused", "debug", "model_not_found"),
+        ("call.failed", "warning", "upstream_invalid"),
+    ]
+    assert "canary" not in str(logs)
+
+
+def test_of_many_faults_the_first_is_logged(tmp_path: Path) -> None:
+    failing = (*asked(), UpstreamAnswers("first", 500), UpstreamSends(b"{}"), UpstreamSends(b""))
+    with capture_logs() as logs:
+        perform(tmp_path, *failing, *failing, *failing)
+    assert [(line["code"], line["left_out"]) for line in logs] == [("upstream_failed", 0)]
+
+
+def test_an_error_of_ours_says_which_target_was_tried_last(tmp_path: Path) -> None:
+    target = {"x-turnpike-target": "first/gpt-4o-mini", "x-turnpike-attempts": "1"}
+    said = "The provider's answer is not JSON (JSON is malformed: invalid character (byte 0)). It came from the provider first: status 200, an HTML page."
+    perform(
+        tmp_path,
+        *asked(),
+        UpstreamAnswers("first", 200, {"content-type": "text/html"}),
+        UpstreamSends(b"<html>"),
+        UpstreamSends(b""),
+        CallerGets(
+            json.dumps(
+                {
+                    "error": {
+                        "message": said,
+                        "type": "server_error",
+                        "param": None,
+                        "code": "upstream_invalid",
+                    }
+                },
+                separators=(",", ":"),
+            ).encode(),
+            502,
+            target,
+        ),
+    )

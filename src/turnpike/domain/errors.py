@@ -18,6 +18,7 @@ class TurnpikeError(Exception):
     ends_as: how a call ended that this was the end of. worth_repeating: whether the same request may
     fare better; callers are told where it will not, since SDKs would repeat a 409 and every 5xx.
     call_id: under which a caller was told of it; None where nobody was yet.
+    reason: the message as it may be logged: without anything that a caller or a provider wrote.
     """
 
     code: ClassVar[str]
@@ -25,9 +26,12 @@ class TurnpikeError(Exception):
     ends_as: ClassVar[CallStatus] = CallStatus.FAILED
     worth_repeating: ClassVar[bool] = True
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after_seconds: float | None = None, reason: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.reason = reason if reason is not None else message
         self.retry_after_seconds = retry_after_seconds
         self.call_id: str | None = None
 

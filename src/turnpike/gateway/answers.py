@@ -18,6 +18,7 @@ from turnpike.domain.errors import (
     UpstreamUnauthorized,
 )
 from turnpike.gateway.aside import Aside
+from turnpike.gateway.dispatch import Dispatched
 from turnpike.gateway.uplink import Uplink
 from turnpike.gateway.upstream.packed import unpacked
 from turnpike.gateway.upstream.retry_after import bounded_retry_after
@@ -26,6 +27,14 @@ from turnpike.ports.upstream import Answer
 ANSWER_MAX_BYTES: Final = 134_217_728
 ERROR_MAX_BYTES: Final = 1_048_576
 EXCERPT_CHARACTERS: Final = 200
+
+CONTENTS: Final = {
+    b"": "without a content-type",
+    b"text/html": "an HTML page",
+    b"text/plain": "plain text",
+    b"text/event-stream": "a stream of events",
+    b"application/json": "as JSON",
+}
 
 UNAUTHORIZED_STATUSES: Final = frozenset((401, 402, 403))
 """What concerns the gateway's own account at the provider, and is no fault of the caller's."""
@@ -45,7 +54,12 @@ class ProviderError(Exception):
     @property
     def code(self) -> str:
         """What the outcome says of it."""
-        return _kind(self.status).code
+        return self.kind.code
+
+    @property
+    def kind(self) -> type[TurnpikeError]:
+        """The error that it is."""
+        return _kind(self.status)
 
 
 async def read_whole(answer: Answer, aside: Aside) -> bytes:
@@ -107,15 +121,32 @@ def _kind(status: int) -> type[TurnpikeError]:
 def _foreign(answer: Answer, said: str) -> TurnpikeError:
     """The error for a status whose body is no JSON object: an HTML page, a bare line."""
     status = answer.status
+    reason = "The provider answered with what is no JSON object."
     if status in (408, 504):
-        return UpstreamTimeout(said)
+        return UpstreamTimeout(said, reason=reason)
     if status == UpstreamRateLimited.http_status:
-        return UpstreamRateLimited(said, retry_after_seconds=_retry_after_seconds(answer))
+        seconds = _retry_after_seconds(answer)
+        return UpstreamRateLimited(said, retry_after_seconds=seconds, reason=reason)
     if status >= 500:
-        return UpstreamFailed(said)
+        return UpstreamFailed(said, reason=reason)
     if status in (400, 413, 422):
         return InvalidRequest(said)
-    return UpstreamInvalid(said)
+    return UpstreamInvalid(said, reason=reason)
+
+
+def told_of(error: TurnpikeError, dispatched: Dispatched) -> TurnpikeError:
+    """The error as the caller is told it: of an answer that is none, also whose it was and what came."""
+    if not isinstance(error, UpstreamInvalid):
+        return error
+    answer = dispatched.answer
+    came = _content(answer.headers.get(b"content-type", b""))
+    said = f"{error.message} It came from the provider {dispatched.way.uplink.provider}: status {answer.status}, {came}."
+    return UpstreamInvalid(said, reason=f"{error.reason} It was {came}.")
+
+
+def _content(content_type: bytes) -> str:
+    """What an answer says it is, in words of ours alone."""
+    return CONTENTS.get(content_type.partition(b";")[0].strip().lower(), "of another content-type")
 
 
 def _retry_after_seconds(answer: Answer) -> float | None:

@@ -120,6 +120,7 @@ class Dispatcher:
 
     def _note_failure(self, progress: Progress, way: Way, started_ns: int, error: TurnpikeError) -> None:
         uplink = way.uplink
+        progress.target = way
         progress.attempts.append(
             Attempt(
                 uplink.provider,

@@ -19,11 +19,12 @@ from turnpike.dialects.speech import Speech
 from turnpike.domain.call_status import CallStatus
 from turnpike.domain.errors import ClientClosed, InternalError, TurnpikeError, UpstreamFailed
 from turnpike.domain.ids import CallId
-from turnpike.gateway.answers import ProviderError, raise_refusal, read_whole
+from turnpike.gateway.answers import ProviderError, raise_refusal, read_whole, told_of
 from turnpike.gateway.aside import AT_ONCE_BYTES, Aside
 from turnpike.gateway.cancellation import why_cancelled
 from turnpike.gateway.deadline_headers import read_wishes
 from turnpike.gateway.dispatch import Dispatched, Dispatcher
+from turnpike.gateway.fault_log import FaultLog
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.grants import Grant
 from turnpike.gateway.idempotency.keys import IdempotencyKeys
@@ -55,6 +56,7 @@ class Road(msgspec.Struct, frozen=True):
     aside: Aside
     keys: IdempotencyKeys
     metrics: Metrics
+    faults: FaultLog
     clock: Clock
     next_call_id: Callable[[], CallId]
 
@@ -71,6 +73,7 @@ def admit(road: Road, speech: Speech, head: Request) -> None:
         call = Progress(road.next_call_id(), head, speech)
         call.end_badly(refusal)
         refusal.call_id = call.call_id
+        road.faults.note(call, type(refusal), refusal.reason)
         road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
         raise
 
@@ -88,15 +91,14 @@ async def carry(road: Road, speech: Speech, plan: Plan, request: Request, reply:
             else:
                 await _carry_out(road, grant, outgoing, call, reply)
     except TurnpikeError as error:
-        _tell(error, call, reply)
+        _tell(road, error, call, reply)
     except asyncio.CancelledError as cancelled:
-        _tell(why_cancelled(cancelled), call, reply)
+        _tell(road, why_cancelled(cancelled), call, reply)
         raise
     except Exception:
         structlog.get_logger().exception("call.fault", call=call.call_id, path=request.path)
-        _tell(
-            InternalError("A fault inside the gateway; its log says more, under the call's id."), call, reply
-        )
+        fault = InternalError("A fault inside the gateway; its log says more, under the call's id.")
+        _tell(road, fault, call, reply)
     finally:
         road.metrics.observe(call.outcome(road.clock.monotonic_ns()))
 
@@ -107,14 +109,16 @@ async def _carry_out(road: Road, grant: Grant, outgoing: Outgoing, call: Progres
         wishes = read_wishes(call.request.headers)
         dispatched = await road.dispatcher.dispatch(grant, outgoing, wishes, call)
     except TurnpikeError as error:
-        _tell(error, call, reply)
+        _tell(road, error, call, reply)
         return
     try:
         await _bring(road, dispatched, outgoing, call, reply)
     except ProviderError as refusal:
-        _pass_on(refusal, dispatched, call, reply)
+        _came_from(dispatched, call)
+        _pass_on(road, refusal, dispatched, call, reply)
     except TurnpikeError as error:
-        _tell(error, call, reply)
+        _came_from(dispatched, call)
+        _tell(road, told_of(error, dispatched), call, reply)
     except asyncio.CancelledError as cancelled:
         _end(why_cancelled(cancelled), call, reply)
         raise
@@ -166,6 +170,8 @@ async def _bring_stream(road: Road, relay: Relay, outgoing: Outgoing, call: Prog
     call.end_well(dispatched.answer.status)
     if stream.failed:
         call.status, call.error = CallStatus.FAILED, UpstreamFailed.code
+        _came_from(dispatched, call)
+        road.faults.note(call, UpstreamFailed, "The provider ended its stream with an error of its own.")
     reply.end()
 
 
@@ -182,11 +188,12 @@ def _notes(road: Road, dispatched: Dispatched, outgoing: Outgoing, call: Progres
     return AnswerNotes(road.kept.note, made, call.call_id)
 
 
-def _tell(error: TurnpikeError, call: Progress, reply: Reply) -> None:
+def _tell(road: Road, error: TurnpikeError, call: Progress, reply: Reply) -> None:
     """Tell the caller of an error, by a status while that can still be said, else by an event."""
     _end(error, call, reply)
     if isinstance(error, ClientClosed):
         return
+    road.faults.note(call, type(error), error.reason)
     errors = call.speech.errors
     if not reply.begun:
         body = errors.body(error, call.call_id)
@@ -204,8 +211,18 @@ def _end(error: TurnpikeError, call: Progress, reply: Reply) -> None:
         call.end_badly(error)
 
 
-def _pass_on(refusal: ProviderError, dispatched: Dispatched, call: Progress, reply: Reply) -> None:
+def _came_from(dispatched: Dispatched, call: Progress) -> None:
+    """Note whose answer it was that a call ends badly by."""
+    call.target, call.answered = dispatched.way, dispatched.answer.status
+
+
+def _pass_on(
+    road: Road, refusal: ProviderError, dispatched: Dispatched, call: Progress, reply: Reply
+) -> None:
     """Show the provider's refusal as it is: it is written for the caller's SDK."""
     call.status, call.error = CallStatus.FAILED, refusal.code
     call.http_status = refusal.status
+    road.faults.note(
+        call, refusal.kind, "The provider refused the call in its own words, which the caller has."
+    )
     reply.whole(refusal.status, answer_head(call, dispatched), refusal.body)

@@ -12,6 +12,7 @@ from turnpike.domain.ids import CallId
 from turnpike.domain.outcome import Attempt, Outcome
 from turnpike.domain.principal import Principal
 from turnpike.domain.tags import Tags
+from turnpike.gateway.catalogue import Way
 from turnpike.ports.http import Request
 
 NOTHING = AnswerFacts()
@@ -21,7 +22,7 @@ class Progress(msgspec.Struct, gc=False, eq=False):
     """Filled in by the stages, in their order; read once, when the call has ended.
 
     tries: attempts so far, the one under way among them. reached: whether a provider may have had the request, or some
-    of it. Of a call whose end nobody tells, a fault of ours was the end.
+    of it. target: the last that was tried in vain, and answered: the status it answered with. Of a call whose end nobody tells, a fault of ours was the end.
     """
 
     call_id: CallId
@@ -32,6 +33,8 @@ class Progress(msgspec.Struct, gc=False, eq=False):
     model: str | None = None
     stream: bool = False
     tries: int = 0
+    target: Way | None = None
+    answered: int | None = None
     attempts: list[Attempt] = []
     reached: bool = False
     dispatched_ns: int | None = None

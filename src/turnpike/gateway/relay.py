@@ -46,7 +46,8 @@ class Relay:
         if not content_type.lower().startswith(EVENT_STREAM):
             raise UpstreamInvalid(
                 "A stream was asked for, and the provider sent "
-                f"{content_type.decode('latin-1') or 'something without a content-type'}."
+                f"{content_type.decode('latin-1') or 'something without a content-type'}.",
+                reason="A stream was asked for, and the provider sent none.",
             )
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UpstreamInvalid("The provider packed its stream, unasked.")

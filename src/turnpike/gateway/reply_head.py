@@ -50,6 +50,8 @@ def error_head(error: TurnpikeError, call: Progress) -> bytes:
     lines = call_lines(call.call_id) + error_lines(error)
     if call.tries:
         lines += b"x-turnpike-attempts: %d\r\n" % call.tries
+    if call.target is not None:
+        lines += b"x-turnpike-target: %b\r\n" % call.target.label
     return lines
 
 

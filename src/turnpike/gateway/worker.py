@@ -23,6 +23,7 @@ from turnpike.gateway.deadlines import Deadlines
 from turnpike.gateway.dispatch import Dispatcher
 from turnpike.gateway.edge.limits import EdgeLimits
 from turnpike.gateway.edge.server import Server, Site
+from turnpike.gateway.fault_log import FaultLog
 from turnpike.gateway.gate import Gate
 from turnpike.gateway.gauges import read_gauges
 from turnpike.gateway.idempotency.folder import Folder
@@ -126,6 +127,7 @@ class Worker:
             aside=self._aside,
             keys=self._keys,
             metrics=self._metrics,
+            faults=FaultLog(),
             clock=outside.clock,
             next_call_id=CallIds(outside.clock, outside.randomness).next,
         )

@@ -27,7 +27,10 @@ def unpacked(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
             with zstandard.ZstdDecompressor().stream_reader(body) as reader:
                 plain = reader.read(limit_bytes + 1)
         else:
-            raise UpstreamInvalid(f"The provider packed its answer with {coding.decode('latin-1')}, unasked.")
+            raise UpstreamInvalid(
+                f"The provider packed its answer with {coding.decode('latin-1')}, unasked.",
+                reason="The provider packed its answer in a way that is not read, unasked.",
+            )
     except (zlib.error, zstandard.ZstdError) as fault:
         raise UpstreamInvalid(f"The provider's packed answer is damaged: {fault}.") from fault
     if len(plain) > limit_bytes:
