@@ -232,7 +232,9 @@ async def test_a_name_that_is_taken_hides_no_fault_of_the_rest(bench: Bench) -> 
     only_new = {"if-none-match": "*"}
     async with bench.client() as client:
         await client.put("/api/v1/teams/t", json={})
-        faulty = await client.put("/api/v1/teams/t", json={"nome": 1, "members": [{"user": "u"}]}, headers=only_new)
+        faulty = await client.put(
+            "/api/v1/teams/t", json={"nome": 1, "members": [{"user": "u"}]}, headers=only_new
+        )
         taken = await client.put("/api/v1/teams/t", json={}, headers=only_new)
     assert faulty.status_code == 400
     assert len(faulty.json()["faults"]) == 2

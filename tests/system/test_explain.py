@@ -103,4 +103,4 @@ def test_people_read_a_verdict_levels_and_targets(explained_road: Road) -> None:
 def test_a_key_that_is_not_there_is_said(explained_road: Road) -> None:
     done = explained_road.command("explain", "nobody", "gpt")
     assert done.returncode == 1
-    assert 'there is no key of this name' in done.stderr
+    assert "there is no key of this name" in done.stderr

@@ -101,16 +101,17 @@ class Replacement(msgspec.Struct, frozen=True):
 
 def decide_replacement(plane: Plane, state: State, actor: Actor, wanted: Replacement) -> Reviewed:
     """What putting the resource does; who made it before stays its owner. Raises FaultyDocument, PermissionDenied."""
-    check_kind(actor, wanted.id)
     stored = find_seen(state, actor, wanted.id)
+    if stored is None:
+        # At once: nothing is to tell what is hidden from what is not there.
+        wanted.precondition(stored)
     reading = read_resource(wanted.id.kind, wanted.id.name, wanted.source, plane.providers)
-    # First what is wrong with the text, all at once: a name that is taken would hide it.
-    refuse_faults(reading.faults)
-    wanted.precondition(stored)
     owner = stored.owner if stored and stored.owner not in NOT_EXPORTED else API_OWNER
     decision = decide(plane, state, actor, Proposal(reading, owner, focus=wanted.id))
     standing = standing_of(state)
     refuse_faults(overdue_faults(reading, standing, plane.clock.now_ns()))
+    # Last (RFC 9110, 13.2.1): a name that is taken hides nothing of what is wrong besides.
+    wanted.precondition(stored)
     return Reviewed(decision, _remarks(plane, state, actor, reading))
 
 
