@@ -140,6 +140,11 @@ def test_everything_starts_once_the_database_is_there(
             wait_until(lambda: opens(up.url("gateway"), KEY), "the gateway serves")
 
 
+def levels_of(event: str, up: Process) -> set[str]:
+    lines = [json.loads(line) for line in up.logged if line.startswith("{")]
+    return {line["level"] for line in lines if line["event"] == event}
+
+
 def test_with_the_database_away_the_gateway_serves_and_control_comes_back_by_itself(
     tmp_path: Path, postgres_url: str, store_url: str
 ) -> None:
@@ -154,6 +159,9 @@ def test_with_the_database_away_the_gateway_serves_and_control_comes_back_by_its
             assert done.returncode == 1
             assert "store_unavailable" in done.stderr
             assert opens(gateway, KEY)
+            wait_until(
+                lambda: "error" in levels_of("store.unavailable", up), "control follows no store any more"
+            )
         wait_until(lambda: status_of(f"{control}/readyz") == 200, "control has its store again")
         up.wait_for_event("store.available")
         revoke = ["keys", "revoke", "research-app"]

@@ -22,9 +22,6 @@ PAGE: Final = 20
 LIMIT_DIGITS_MAX: Final = 6
 LISTED_MAX: Final = 10_000
 OWNER: Final = "turnpike"
-OPENAI: Final = "openai."
-ANTHROPIC: Final = "anthropic."
-"""How the names of the surfaces of each form begin."""
 
 Provided = Mapping[str, tuple[str, ...]]
 """Models that providers have, by the provider's name, as far as they said so."""
@@ -42,19 +39,19 @@ def sources(serving: Serving, access: Access) -> dict[str, Uplink]:
 
 def openai_models(serving: Serving, access: Access, provided: Provided, query: bytes) -> bytes:
     """All of them, as OpenAI lists its own."""
-    data = [_openai_model(serving, name) for name in _usable(serving, access, provided, OPENAI)]
+    data = [_openai_model(serving, name) for name in _usable(serving, access, provided)]
     return msgspec.json.encode({"object": "list", "data": data})
 
 
 def openai_model(serving: Serving, access: Access, name: str) -> bytes:
     """One. Raises ModelNotFound where there is none that the caller may use."""
-    _check(serving, access, name, OPENAI)
+    _check(serving, access, name)
     return msgspec.json.encode(_openai_model(serving, name))
 
 
 def anthropic_models(serving: Serving, access: Access, provided: Provided, query: bytes) -> bytes:
     """A page of them, as Anthropic lists its own. Raises InvalidRequest on a bad limit."""
-    names = _usable(serving, access, provided, ANTHROPIC)
+    names = _usable(serving, access, provided)
     asked = parse_qs(query.decode("latin-1"))
     limit = _limit(asked.get("limit", [str(PAGE)])[-1])
     after, before = asked.get("after_id"), asked.get("before_id")
@@ -77,15 +74,15 @@ def anthropic_models(serving: Serving, access: Access, provided: Provided, query
 
 def anthropic_model(serving: Serving, access: Access, name: str) -> bytes:
     """One. Raises ModelNotFound where there is none that the caller may use."""
-    _check(serving, access, name, ANTHROPIC)
+    _check(serving, access, name)
     return msgspec.json.encode(_anthropic_model(serving, name))
 
 
-def _usable(serving: Serving, access: Access, provided: Provided, form: str) -> list[str]:
-    """Configured names that can be asked for in the form; in a pattern's place what its provider has, where that is known."""
+def _usable(serving: Serving, access: Access, provided: Provided) -> list[str]:
+    """Configured names; in a pattern's place what its provider has, where that is known."""
     names: dict[str, None] = {}
     for model in serving.catalogue.models:
-        if not _is_spoken(serving, access, model, form):
+        if not _is_reached(serving, access, model):
             continue
         filled = _filled(model, provided)
         if filled is None:
@@ -114,17 +111,14 @@ def _is_meant(serving: Serving, model: Model, name: str) -> bool:
     return found is not None and found[0] is model
 
 
-def _is_spoken(serving: Serving, access: Access, model: Model, form: str) -> bool:
-    """Whether a target of the model speaks a surface of this form that the caller may use."""
-    return any(
-        surface.startswith(form) and may_speak(access, surface)
-        for surface in serving.catalogue.surfaces(model)
-    )
+def _is_reached(serving: Serving, access: Access, model: Model) -> bool:
+    """Whether a target of the model speaks a surface that the caller may use."""
+    return any(may_speak(access, surface) for surface in serving.catalogue.surfaces(model))
 
 
-def _check(serving: Serving, access: Access, name: str, form: str) -> None:
+def _check(serving: Serving, access: Access, name: str) -> None:
     found = serving.catalogue.find(name)
-    if found is None or not may_use(access, name) or not _is_spoken(serving, access, found[0], form):
+    if found is None or not may_use(access, name) or not _is_reached(serving, access, found[0]):
         raise ModelNotFound(f"There is no model {name!r} that this key may use.")
 
 
