@@ -184,10 +184,11 @@ def test_workers_start_without_a_control_that_does_not_become_ready() -> None:
     assert any("last good snapshot" in text for text in watcher.said)
 
 
-def test_what_was_late_is_told_once_it_is_ready() -> None:
+def test_what_was_late_is_told_once_it_is_ready(tmp_path: Path) -> None:
     watcher = Watcher()
     told: list[tuple[bool, bool]] = []
-    slow = READY + "time.sleep(0.6)\n" + WELL
+    allowed = tmp_path / "ready"
+    slow = READY + f"while not os.path.exists({str(allowed)!r}): time.sleep(0.01)\n" + WELL
     plan = msgspec.structs.replace(
         a_plan(watcher, a_role("control", slow), a_role("gateway-0", WELL), ready_within_seconds=0.3),
         started=lambda control, workers: told.append((control.ready, all(w.ready for w in workers))),
@@ -195,6 +196,8 @@ def test_what_was_late_is_told_once_it_is_ready() -> None:
     )
 
     async def story() -> None:
+        await until(lambda: len(told) == 1)
+        allowed.touch()
         await until(lambda: len(told) == 2)
         stop()
 
