@@ -119,42 +119,45 @@ async def test_an_answer_that_cannot_be_noted_in_time_is_given_all_the_same(
     assert [str(outcome.status) for outcome in stage.outcomes.seen] == ["succeeded"]
 
 
-@in_a_loop
-async def test_the_last_event_waits_for_the_note_and_those_before_it_do_not(tmp_path: Path) -> None:
-    with hangs(tmp_path) as disk:
+@asynccontextmanager
+async def a_disk_that_hangs_amid_a_stream(
+    folder: Path,
+) -> AsyncIterator[tuple[HungLog, Stage, ScriptedAnswer]]:
+    """From after the stream's first event on; the last one waits for its note as long as it takes."""
+    with hangs(folder) as disk:
         disk.answer()
-        async with a_stage(tmp_path, KeptBounds(note_seconds=60)) as (stage, group):
+        async with a_stage(folder, KeptBounds(note_seconds=60)) as (stage, group):
             coming = stream(stage, CREATED)
             ask(stage, group, stream=True)
             await until("the first event is given", lambda: stage.reply.unread == CREATED)
             disk.hang()
-            coming.comes(ADDED)
-            await until("the second event is given", lambda: stage.reply.unread == CREATED + ADDED)
-            coming.comes(COMPLETED)
-            coming.comes(b"")
-            await until("the note is under way", lambda: stage.notes_under_way)
-            assert stage.reply.unread == CREATED + ADDED
-            disk.answer()
-            await until("the stream is whole", lambda: stage.reply.ended)
-            assert stage.reply.unread == CREATED + ADDED + COMPLETED
+            yield disk, stage, coming
+
+
+@in_a_loop
+async def test_the_last_event_waits_for_the_note_and_those_before_it_do_not(tmp_path: Path) -> None:
+    async with a_disk_that_hangs_amid_a_stream(tmp_path) as (disk, stage, coming):
+        coming.comes(ADDED)
+        await until("the second event is given", lambda: stage.reply.unread == CREATED + ADDED)
+        coming.comes(COMPLETED)
+        coming.comes(b"")
+        await until("the note is under way", lambda: stage.notes_under_way)
+        assert stage.reply.unread == CREATED + ADDED
+        disk.answer()
+        await until("the stream is whole", lambda: stage.reply.ended)
+        assert stage.reply.unread == CREATED + ADDED + COMPLETED
 
 
 @in_a_loop
 async def test_a_caller_that_leaves_while_its_last_event_waits_had_not_everything(tmp_path: Path) -> None:
-    with hangs(tmp_path) as disk:
+    async with a_disk_that_hangs_amid_a_stream(tmp_path) as (disk, stage, coming):
+        coming.comes(COMPLETED)
+        await until("the note is under way", lambda: stage.notes_under_way)
+        assert stage.task is not None
+        stage.task.cancel()
+        await until("the call is over", lambda: bool(stage.outcomes.seen))
+        assert str(stage.outcomes.seen[0].status) == "cancelled"
         disk.answer()
-        async with a_stage(tmp_path, KeptBounds(note_seconds=60)) as (stage, group):
-            coming = stream(stage, CREATED)
-            ask(stage, group, stream=True)
-            await until("the first event is given", lambda: stage.reply.unread == CREATED)
-            disk.hang()
-            coming.comes(COMPLETED)
-            await until("the note is under way", lambda: stage.notes_under_way)
-            assert stage.task is not None
-            stage.task.cancel()
-            await until("the call is over", lambda: bool(stage.outcomes.seen))
-            assert str(stage.outcomes.seen[0].status) == "cancelled"
-            disk.answer()
 
 
 async def provider_breaks_off(stage: Stage, coming: ScriptedAnswer) -> None:
